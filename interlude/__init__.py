@@ -1,0 +1,1 @@
+"""Interlude: low-latency ad decisions for music streaming."""

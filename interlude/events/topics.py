@@ -1,0 +1,27 @@
+"""Names of the Kafka topics, and which of them are about one customer."""
+
+from enum import StrEnum
+from typing import Final
+
+
+class Topic(StrEnum):
+    """A topic of DESIGN's table; the value is its name in Kafka."""
+
+    LISTENS = "listens"
+    AD_EVENTS = "ad-events"
+    CUSTOMERS = "customers"
+    DECISIONS = "decisions"
+    INTERESTS = "interests"
+    SMS_REQUESTS = "sms-requests"
+    SMS_EVENTS = "sms-events"
+
+
+COMPACTED: Final[frozenset[Topic]] = frozenset({Topic.CUSTOMERS})
+
+PARTITIONER: Final = "murmur2_random"
+"""What Java clients and log shippers use: every producer must, or one customer's events end in two partitions."""
+
+
+def dead_letter_topic(topic: str, group: str) -> str:
+    """Where the consumer group `group` puts the events of `topic` that it cannot take."""
+    return f"{topic}.{group}.dlq"

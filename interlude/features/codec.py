@@ -1,0 +1,163 @@
+"""State and features as the bytes that Redis holds.
+
+Two values per customer, under one hash tag so that a cluster keeps them together:
+
+- `s:{id}`, the whole state, read only by the enricher. Its first `HEADER_BYTES` bytes (layout version and offsets) change
+  with every event taken in: the enricher writes on condition that they are still what it read.
+- `f:{id}`, all that a decision needs, ready to unpack.
+"""
+
+import struct
+import zlib
+from dataclasses import dataclass
+from enum import IntFlag
+from typing import Final
+
+from interlude.features.schema import FEATURES, SCHEMA_VERSION
+from interlude.features.state import AdEvents, Level, ListenerState, Listens, Profile, Stream
+from interlude.features.vector import vector
+
+LAYOUT_VERSION: Final = 1
+
+_HEADER: Final = struct.Struct(f"<B{len(Stream)}q")
+HEADER_BYTES: Final = _HEADER.size
+_PROFILE: Final = struct.Struct("<qBBBHB")
+_COUNTS: Final = struct.Struct("<BHH")
+
+_SCHEMA_MARK: Final = zlib.crc32(SCHEMA_VERSION.encode())
+_HOT: Final = struct.Struct(f"<BIBBq{len(FEATURES)}f")
+_VECTOR_BYTES: Final = 4 * len(FEATURES)
+_NO_LISTEN: Final = -1
+
+
+class CorruptValue(ValueError):
+    """Bytes that this version did not write: another layout, another schema, or damage."""
+
+
+class ProfileFlag(IntFlag):
+    """Bits of a profile, in `s:` and `f:` alike."""
+
+    ACTIVE = 1
+    CONSENT_PLAYER_OFFERS = 2
+    CONSENT_SMS = 4
+    KNOWN = 8
+
+
+@dataclass(frozen=True, slots=True)
+class HotFeatures:
+    """The value of `f:{id}`: the profile's bits, the newest listen (epoch ms, None: none yet) and the served vector as
+    little-endian float32, `len(FEATURES)` of them."""
+
+    level: Level
+    flags: ProfileFlag
+    newest_listen_ms: int | None
+    vector: bytes
+
+
+def state_key(customer_id: int) -> str:
+    """Where the state of a customer is kept."""
+    return f"s:{{{customer_id}}}"
+
+
+def hot_key(customer_id: int) -> str:
+    """Where the features of a customer are kept."""
+    return f"f:{{{customer_id}}}"
+
+
+def encode_header(state: ListenerState) -> bytes:
+    """The first `HEADER_BYTES` bytes of the encoded state."""
+    return _HEADER.pack(LAYOUT_VERSION, *state.offsets)
+
+
+def encode_state(state: ListenerState) -> bytes:
+    """The value of `s:{id}`. Equal states give equal bytes."""
+    flags = _flags(state.profile)
+    counts = _COUNTS.pack(flags, len(state.listens.marks), len(state.ad_events.kinds))
+    return b"".join(
+        (encode_header(state), counts, *state.listens, *state.ad_events, _encode_profile(state.profile, flags))
+    )
+
+
+def decode_state(value: bytes | None) -> ListenerState:
+    """The state in a value of `s:{id}`; the empty state for None. Raises `CorruptValue`."""
+    if value is None:
+        return ListenerState()
+    try:
+        version, *offsets = _HEADER.unpack_from(value)
+        if version != LAYOUT_VERSION:
+            raise CorruptValue(f"state layout {version}, this version reads {LAYOUT_VERSION}")
+        flags, listens, ad_events = _COUNTS.unpack_from(value, HEADER_BYTES)
+        columns, end = _columns(value, HEADER_BYTES + _COUNTS.size, (listens, ad_events))
+        profile = _decode_profile(value, end, ProfileFlag(flags))
+    except (struct.error, UnicodeDecodeError) as error:
+        raise CorruptValue(f"state of {len(value)} bytes does not decode: {error}") from error
+    return ListenerState(tuple(offsets), profile, Listens(*columns[:4]), AdEvents(*columns[4:]))
+
+
+def encode_hot(state: ListenerState) -> bytes:
+    """The value of `f:{id}`."""
+    profile = state.profile
+    level = profile.level if profile else Level.UNKNOWN
+    times = state.listens.played_at_ms
+    newest = struct.unpack_from("<Q", times, len(times) - 8)[0] if times else _NO_LISTEN
+    return _HOT.pack(LAYOUT_VERSION, _SCHEMA_MARK, level, _flags(profile), newest, *vector(state))
+
+
+def decode_hot(value: bytes) -> HotFeatures:
+    """The features in a value of `f:{id}`. Raises `CorruptValue`, also for the vector of another schema."""
+    if len(value) != _HOT.size:
+        raise CorruptValue(f"features of {len(value)} bytes, this schema has {_HOT.size}")
+    version, mark, level, flags, newest = _HOT.unpack(value)[:5]
+    if version != LAYOUT_VERSION or mark != _SCHEMA_MARK:
+        raise CorruptValue(f"features of layout {version}, schema mark {mark:08x}; expected {_SCHEMA_MARK:08x}")
+    return HotFeatures(Level(level), ProfileFlag(flags), None if newest == _NO_LISTEN else newest, value[-_VECTOR_BYTES:])
+
+
+def _flags(profile: Profile | None) -> int:
+    if profile is None:
+        return 0
+    return (
+        ProfileFlag.KNOWN.value
+        | ProfileFlag.ACTIVE.value * profile.active
+        | ProfileFlag.CONSENT_PLAYER_OFFERS.value * profile.consent_player_offers
+        | ProfileFlag.CONSENT_SMS.value * profile.consent_sms
+    )
+
+
+def _columns(value: bytes, start: int, counts: tuple[int, ...]) -> tuple[list[bytes], int]:
+    """The packed columns of each table in turn, and where they end."""
+    columns = []
+    for count in counts:
+        for width in (8, 8, 8, 1):
+            columns.append(value[start : start + width * count])
+            start += width * count
+    if len(value) < start:
+        raise CorruptValue(f"state of {len(value)} bytes ends before its columns")
+    return columns, start
+
+
+def _encode_profile(profile: Profile | None, flags: int) -> bytes:
+    if profile is None:
+        return b""
+    zone = profile.time_zone.encode()
+    fixed = _PROFILE.pack(
+        profile.updated_at_ms, flags, profile.level, profile.gender, profile.birth_year, len(zone)
+    )
+    return fixed + zone
+
+
+def _decode_profile(value: bytes, start: int, flags: ProfileFlag) -> Profile | None:
+    if not flags & ProfileFlag.KNOWN:
+        return None
+    updated_at_ms, _, level, gender, birth_year, zone_bytes = _PROFILE.unpack_from(value, start)
+    zone = value[start + _PROFILE.size : start + _PROFILE.size + zone_bytes].decode()
+    return Profile(
+        updated_at_ms=updated_at_ms,
+        level=Level(level),
+        active=bool(flags & ProfileFlag.ACTIVE),
+        consent_player_offers=bool(flags & ProfileFlag.CONSENT_PLAYER_OFFERS),
+        consent_sms=bool(flags & ProfileFlag.CONSENT_SMS),
+        gender=gender,
+        birth_year=birth_year,
+        time_zone=zone,
+    )

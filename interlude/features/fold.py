@@ -1,0 +1,124 @@
+"""Taking one event into a state: pure, total, and independent of order and repetition.
+
+    fold(fold(s, a), b) == fold(fold(s, b), a)      fold(fold(s, a), a) == fold(s, a)
+
+holds for listens, ad events and profiles, to the byte. A profile's deletion is the one event whose place in the log counts.
+"""
+
+import struct
+from bisect import bisect_left
+from typing import Final, NamedTuple
+
+from interlude.features.local_time import day_part
+from interlude.features.schema import CONTACTS_KEPT, LISTENS_KEPT
+from interlude.features.state import (
+    AdEvent,
+    AdEvents,
+    Event,
+    Listen,
+    ListenerState,
+    ListenMark,
+    Listens,
+    Profile,
+    ProfileDeleted,
+    Stream,
+)
+
+_WORD: Final = struct.Struct("<Q")
+_LAST_WORD: Final = -8
+_Columns = tuple[bytes, bytes, bytes, bytes]
+
+
+class Folded(NamedTuple):
+    """A state with one more event, and whether the event was news (False: a duplicate, or older than everything kept)."""
+
+    state: ListenerState
+    is_news: bool
+
+
+def fold(state: ListenerState, event: Event) -> Folded:
+    """`state` with `event` taken in. Offsets are not touched; see `advance`."""
+    if isinstance(event, Listen):
+        return _fold_listen(state, event)
+    if isinstance(event, AdEvent):
+        return _fold_ad_event(state, event)
+    if isinstance(event, ProfileDeleted):
+        return Folded(state._replace(profile=None), state.profile is not None)
+    return _fold_profile(state, event)
+
+
+def advance(state: ListenerState, stream: Stream, offset: int) -> ListenerState:
+    """`state` marked as including everything of `stream` up to and with `offset`."""
+    offsets = list(state.offsets)
+    offsets[stream] = offset
+    return state._replace(offsets=tuple(offsets))
+
+
+def listen_mark(listen: Listen) -> int:
+    """The byte that is kept of a listen's device and local time."""
+    mark = ListenMark.MOBILE.value if listen.mobile else 0
+    if listen.utc_offset_minutes is None:
+        return mark | ListenMark.LOCAL_TIME_UNKNOWN.value
+    return mark | day_part(listen.played_at_ms, listen.utc_offset_minutes)
+
+
+def _fold_listen(state: ListenerState, listen: Listen) -> Folded:
+    kept = state.listens
+    columns = _insert(kept, listen.played_at_ms, listen.event_hash, listen.track_id, listen_mark(listen), LISTENS_KEPT)
+    if columns is kept:
+        return Folded(state, False)
+    return Folded(ListenerState(state.offsets, state.profile, Listens(*columns), state.ad_events), True)
+
+
+def _fold_ad_event(state: ListenerState, event: AdEvent) -> Folded:
+    kept = state.ad_events
+    columns = _insert(kept, event.at_ms, event.event_hash, event.campaign_hash, event.kind, CONTACTS_KEPT)
+    if columns is kept:
+        return Folded(state, False)
+    return Folded(ListenerState(state.offsets, state.profile, state.listens, AdEvents(*columns)), True)
+
+
+def _fold_profile(state: ListenerState, profile: Profile) -> Folded:
+    known = state.profile
+    if known is not None and _precedence(profile) <= _precedence(known):
+        return Folded(state, False)
+    return Folded(state._replace(profile=profile), True)
+
+
+def _precedence(profile: Profile) -> tuple[int, str]:
+    # Two profiles of one instant: any fixed order will do, as long as the order of arrival does not decide.
+    return profile.updated_at_ms, repr(profile)
+
+
+def _insert(kept: _Columns, at_ms: int, event_hash: int, word: int, mark: int, limit: int) -> _Columns:
+    """The columns with one more row, cut to the newest `limit`; the very same object when nothing changes."""
+    times, hashes, words, marks = kept
+    rows = len(marks)
+    if not rows or at_ms > _WORD.unpack_from(times, len(times) + _LAST_WORD)[0]:
+        place = rows  # the usual event: newer than all that is kept
+    else:
+        place = _place(times, hashes, at_ms, event_hash)
+        if place < 0 or (place == 0 and rows >= limit):
+            return kept
+    byte = place * 8
+    columns = (
+        times[:byte] + _WORD.pack(at_ms) + times[byte:],
+        hashes[:byte] + _WORD.pack(event_hash) + hashes[byte:],
+        words[:byte] + _WORD.pack(word) + words[byte:],
+        marks[:place] + bytes((mark,)) + marks[place:],
+    )
+    return columns if rows < limit else _without_oldest(columns)
+
+
+def _place(times: bytes, hashes: bytes, at_ms: int, event_hash: int) -> int:
+    """Where a row belongs by (time, hash), or -1 when it is there already."""
+    count = len(times) // 8
+    layout = f"<{count}Q"
+    keys = list(zip(struct.unpack(layout, times), struct.unpack(layout, hashes), strict=True))
+    place = bisect_left(keys, (at_ms, event_hash))
+    return -1 if place < count and keys[place] == (at_ms, event_hash) else place
+
+
+def _without_oldest(columns: _Columns) -> _Columns:
+    times, hashes, words, marks = columns
+    return times[8:], hashes[8:], words[8:], marks[1:]

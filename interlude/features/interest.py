@@ -1,0 +1,57 @@
+"""Interest: the same track at least 3 times within 30 minutes of event time.
+
+A listen *closes* an interest when it and the listens of its track in the 30 minutes up to it, both ends included, are at
+least three. Which listens close one depends on the set of listens alone, so late, doubled and disordered events end in the
+same interests; an interest found twice carries the same id.
+"""
+
+import struct
+from typing import NamedTuple
+
+from interlude.features.schema import INTEREST_LISTENS, INTEREST_WINDOW_MS
+from interlude.features.state import Listen, Listens
+
+
+class Interest(NamedTuple):
+    """One interest: `closing_hash` is the event hash of the listen that closed it; the window's ends are its listens' times."""
+
+    track_id: int
+    closing_hash: int
+    window_start_ms: int
+    window_end_ms: int
+    listens: int
+
+
+def interests_found(listens: Listens, listen: Listen) -> list[Interest]:
+    """The interests that exist in `listens` because `listen`, which it includes, is there; oldest first."""
+    # Counting unaligned bytes may count too much, never too little: enough to dismiss almost every listen at once.
+    if listens.track_id.count(struct.pack("<Q", listen.track_id)) < INTEREST_LISTENS:
+        return []
+    plays = _plays_of(listens, listen.track_id)
+    found = []
+    for place, (closing_ms, closing_hash) in enumerate(plays):
+        if not _in_window(closing_ms, closing_hash, listen):
+            continue
+        window = [at_ms for at_ms, _ in plays[: place + 1] if at_ms >= closing_ms - INTEREST_WINDOW_MS]
+        closes_itself = closing_hash == listen.event_hash
+        if len(window) == INTEREST_LISTENS or (closes_itself and len(window) > INTEREST_LISTENS):
+            found.append(Interest(listen.track_id, closing_hash, window[0], closing_ms, len(window)))
+    return found
+
+
+def _in_window(closing_ms: int, closing_hash: int, listen: Listen) -> bool:
+    """Whether `listen` is inside the window that a listen at `closing_ms` closes."""
+    if (closing_ms, closing_hash) < (listen.played_at_ms, listen.event_hash):
+        return False
+    return listen.played_at_ms >= closing_ms - INTEREST_WINDOW_MS
+
+
+def _plays_of(listens: Listens, track_id: int) -> list[tuple[int, int]]:
+    layout = f"<{len(listens.marks)}Q"
+    rows = zip(
+        struct.unpack(layout, listens.played_at_ms),
+        struct.unpack(layout, listens.event_hash),
+        struct.unpack(layout, listens.track_id),
+        strict=True,
+    )
+    return [(at_ms, event_hash) for at_ms, event_hash, track in rows if track == track_id]

@@ -1,0 +1,91 @@
+"""A model in memory: ONNX Runtime behind one method."""
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+
+from interlude.features.schema import FEATURE_NAMES, FINGERPRINTS
+from interlude.models.manifest import Manifest, RefusedModel
+from interlude.models.store import StoredModel
+
+GOLDEN_TOLERANCE: Final = 1e-5
+"""The parity that the trainer proves between Spark, scikit-learn and ONNX Runtime; the golden rows may differ by no more."""
+
+_PROBABILITIES: Final = "probabilities"
+_CLICK: Final = 1
+
+Matrix = npt.NDArray[np.float32]
+
+
+class Scorer:
+    """Scores whole batches with one run of one ONNX session. Safe to share between threads."""
+
+    def __init__(self, model: bytes, manifest: Manifest) -> None:
+        """Raises `RefusedModel` when ONNX Runtime does not take the file or its inputs and outputs are not the contract's."""
+        self.columns: Final = _columns(manifest)
+        self.takes_whole_schema: Final = self.columns == list(range(len(FEATURE_NAMES)))
+        self._session = _open(model)
+        self._input = _input_name(self._session, len(self.columns))
+
+    def score(self, features: Matrix) -> npt.NDArray[np.float32]:
+        """Click probabilities, shape (rows,), for `features` of shape (rows, model's features), in the manifest's order."""
+        probabilities = self._session.run([_PROBABILITIES], {self._input: features})[0]
+        column: npt.NDArray[np.float32] = probabilities[:, _CLICK]
+        return column
+
+    def score_vectors(self, vectors: Matrix) -> npt.NDArray[np.float32]:
+        """The same for `vectors` of shape (rows, all features of the schema), in the schema's order."""
+        return self.score(vectors if self.takes_whole_schema else np.ascontiguousarray(vectors[:, self.columns]))
+
+
+def load_scorer(stored: StoredModel) -> Scorer:
+    """The scorer of a stored model, warmed and checked on its golden rows. Raises `RefusedModel`."""
+    scorer = Scorer(stored.model, stored.manifest)
+    golden = stored.manifest.golden
+    if not golden:
+        raise RefusedModel("golden", "the manifest has no golden rows")
+    expected = np.array([row.probability for row in golden], np.float32)
+    got = scorer.score(np.array([row.features for row in golden], np.float32))
+    if not np.all(np.isfinite(got)):
+        raise RefusedModel("golden", "the model answers with values that are not finite")
+    difference = float(np.max(np.abs(got - expected)))
+    if difference > GOLDEN_TOLERANCE:
+        raise RefusedModel("golden", f"golden rows differ by up to {difference:.2e}, limit {GOLDEN_TOLERANCE:.0e}")
+    return scorer
+
+
+def _columns(manifest: Manifest) -> list[int]:
+    """Where the model's features are in the schema's vector."""
+    for name, fingerprint in zip(manifest.features, manifest.fingerprints, strict=False):
+        if name not in FINGERPRINTS:
+            raise RefusedModel("features", f"feature {name!r} is not in the schema")
+        if FINGERPRINTS[name] != fingerprint:
+            raise RefusedModel("features", f"feature {name!r} has another definition than the one it was trained on")
+    if not manifest.features or len(manifest.features) != len(manifest.fingerprints):
+        raise RefusedModel("features", "features and fingerprints do not match up")
+    return [FEATURE_NAMES.index(name) for name in manifest.features]
+
+
+def _open(model: bytes) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    # One row or a few: a second thread costs more than it gives, and a spinning one takes the core from the server.
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 4
+    try:
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime raises a family of its own without a common public parent
+        raise RefusedModel("load", f"ONNX Runtime does not take the file ({type(error).__name__})") from error
+
+
+def _input_name(session: onnxruntime.InferenceSession, width: int) -> str:
+    inputs, outputs = session.get_inputs(), [output.name for output in session.get_outputs()]
+    if len(inputs) != 1 or inputs[0].type != "tensor(float)" or inputs[0].shape[-1:] != [width]:
+        raise RefusedModel("shape", f"expected one float input of {width} columns")
+    if _PROBABILITIES not in outputs:
+        raise RefusedModel("shape", f"expected an output named {_PROBABILITIES!r}")
+    name: str = inputs[0].name
+    return name
