@@ -2,13 +2,25 @@
 
 from interlude.events.reading import content_type_of, parse
 from interlude.events.validation import check_ad_event, check_customer, check_key, check_listen, customer_id_of
-from interlude.features.state import AdEvent, AdEventKind, Event, Level, Listen, Profile, ProfileDeleted, Stream, hash_id
+from interlude.features.state import (
+    AdEvent,
+    AdEventKind,
+    Event,
+    Level,
+    Listen,
+    Profile,
+    ProfileDeleted,
+    Stream,
+    hash_id,
+)
 from interlude.v1 import events_pb2 as pb
 
 Headers = list[tuple[str, bytes | str | None]] | None
 
 
-def read_event(stream: Stream, key: bytes | None, value: bytes | None, headers: Headers, now_ms: int) -> tuple[int, Event]:
+def read_event(
+    stream: Stream, key: bytes | None, value: bytes | None, headers: Headers, now_ms: int
+) -> tuple[int, Event]:
     """The customer and the event of one Kafka record, every field checked. Raises `InvalidEvent`."""
     if value is None:
         value = b""

@@ -12,7 +12,7 @@ class Stage(StrEnum):
     VALIDATE = "validate"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False)
 class InvalidEvent(Exception):
     """An event that no retry will make good. `problem` names the field and its limit, never a person's data."""
 

@@ -110,7 +110,9 @@ def decode_hot(value: bytes) -> HotFeatures:
     version, mark, level, flags, newest = _HOT.unpack(value)[:5]
     if version != LAYOUT_VERSION or mark != _SCHEMA_MARK:
         raise CorruptValue(f"features of layout {version}, schema mark {mark:08x}; expected {_SCHEMA_MARK:08x}")
-    return HotFeatures(Level(level), ProfileFlag(flags), None if newest == _NO_LISTEN else newest, value[-_VECTOR_BYTES:])
+    return HotFeatures(
+        Level(level), ProfileFlag(flags), None if newest == _NO_LISTEN else newest, value[-_VECTOR_BYTES:]
+    )
 
 
 def _flags(profile: Profile | None) -> int:
@@ -140,9 +142,7 @@ def _encode_profile(profile: Profile | None, flags: int) -> bytes:
     if profile is None:
         return b""
     zone = profile.time_zone.encode()
-    fixed = _PROFILE.pack(
-        profile.updated_at_ms, flags, profile.level, profile.gender, profile.birth_year, len(zone)
-    )
+    fixed = _PROFILE.pack(profile.updated_at_ms, flags, profile.level, profile.gender, profile.birth_year, len(zone))
     return fixed + zone
 
 

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 FORMAT_VERSION: Final = 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False)
 class RefusedModel(Exception):
     """A model that must not serve. `check` is a short name for the metric's label, `problem` a sentence."""
 

@@ -1,9 +1,9 @@
 """The model store: a directory, or any URL that fsspec opens.
 
-    versions/<version>/model.onnx      written once, never changed
-    versions/<version>/manifest.json
-    versions/<version>/manifest.sig
-    champion.json                      {"version": …, "previous": …}: the one thing that changes, in one step
+versions/<version>/model.onnx      written once, never changed
+versions/<version>/manifest.json
+versions/<version>/manifest.sig
+champion.json                      {"version": …, "previous": …}: the one thing that changes, in one step
 """
 
 import hashlib
@@ -13,7 +13,7 @@ import posixpath
 from dataclasses import dataclass
 from typing import Any, Final
 
-import fsspec  # type: ignore[import-untyped]
+import fsspec
 
 from interlude.models.manifest import Manifest, RefusedModel, verify
 
@@ -52,7 +52,11 @@ class ModelStore:
         """Write one version and return its name. Publishing the same content again changes nothing."""
         version = manifest.version
         if version not in self.versions():
-            for name, content in (("model.onnx", model), ("manifest.sig", signature), ("manifest.json", manifest.to_json())):
+            for name, content in (
+                ("model.onnx", model),
+                ("manifest.sig", signature),
+                ("manifest.json", manifest.to_json()),
+            ):
                 # The manifest comes last: a version without one does not exist yet.
                 self._write(self._version_path(version, name), content)
         return version

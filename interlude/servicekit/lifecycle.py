@@ -1,0 +1,28 @@
+"""From start to stop: one event that SIGTERM and SIGINT set, and one way to refuse to start."""
+
+import signal
+import sys
+import threading
+from types import FrameType
+from typing import Final, NoReturn
+
+REFUSED_TO_START: Final = 78
+"""EX_CONFIG of sysexits.h."""
+
+
+def stop_on_signals() -> threading.Event:
+    """An event that is set by SIGTERM or SIGINT. Call from the main thread."""
+    stop = threading.Event()
+
+    def set_stop(_signal: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, set_stop)
+    signal.signal(signal.SIGINT, set_stop)
+    return stop
+
+
+def refuse_to_start(service: str, reason: Exception) -> NoReturn:
+    """End the process with a sentence a person can act on instead of a traceback."""
+    print(f"{service} does not start: {reason}", file=sys.stderr, flush=True)
+    raise SystemExit(REFUSED_TO_START)

@@ -1,0 +1,71 @@
+"""Sending records to Kafka: never blocking the caller, counting what could not be delivered."""
+
+import threading
+from collections.abc import Callable
+from typing import Final
+
+from confluent_kafka import KafkaError, Message, Producer
+
+from interlude.servicekit.errors import Unavailable
+
+RECORD_BYTES_LIMIT: Final = 4 * 1024 * 1024
+_POLL_SECONDS: Final = 0.1
+
+KafkaHeaders = list[tuple[str, str | bytes | None]]
+
+
+class RecordProducer:
+    """A Kafka producer with the settings that all of ours share. Safe between threads."""
+
+    def __init__(
+        self,
+        bootstrap: str,
+        *,
+        client_id: str,
+        partitioner: str,
+        linger_ms: int = 0,
+        on_undelivered: Callable[[str], None] = lambda _topic: None,
+    ) -> None:
+        """`on_undelivered(topic)` is called for every record that was dropped or given up."""
+        self._on_undelivered = on_undelivered
+        self._undelivered = 0
+        self._producer = Producer(
+            {
+                "bootstrap.servers": bootstrap,
+                "client.id": client_id,
+                "partitioner": partitioner,
+                "acks": "all",
+                "enable.idempotence": True,
+                "linger.ms": linger_ms,
+                "compression.type": "lz4",
+                "message.max.bytes": RECORD_BYTES_LIMIT,
+                "queue.buffering.max.messages": 100_000,
+                "queue.buffering.max.kbytes": 128 * 1024,
+            }
+        )
+
+    def send(self, topic: str, key: bytes | None, value: bytes | None, headers: KafkaHeaders | None = None) -> bool:
+        """Queue one record and return at once; False when the queue is full and the record was dropped."""
+        try:
+            self._producer.produce(topic, value=value, key=key, headers=headers or [], on_delivery=self._delivered)
+        except BufferError:
+            self._on_undelivered(topic)
+            return False
+        return True
+
+    def flush(self, timeout_seconds: float) -> None:
+        """Wait until everything queued is in Kafka. Raises `Unavailable` when some of it is not, in time or at all."""
+        before = self._undelivered
+        waiting = self._producer.flush(timeout_seconds)
+        if waiting or self._undelivered > before:
+            raise Unavailable(f"{waiting + self._undelivered - before} records are not in Kafka")
+
+    def poll_until(self, stop: threading.Event) -> None:
+        """Serve delivery reports until `stop`; for a thread of its own where nobody calls `flush` regularly."""
+        while not stop.is_set():
+            self._producer.poll(_POLL_SECONDS)
+
+    def _delivered(self, error: KafkaError | None, message: Message) -> None:
+        if error is not None:
+            self._undelivered += 1
+            self._on_undelivered(message.topic() or "")
