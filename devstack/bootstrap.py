@@ -1,0 +1,169 @@
+"""`make setup`: from a fresh clone to a full .venv and the Java parts. Standard library only, any Python 3.8+ can start it.
+
+1. uv, from its hashed lock, into the user's cache (one file; the next clone finds it there)
+2. .venv with exactly requirements/dev.txt, every hash checked, also those of what builds pyspark
+3. the jars of Kafka and of Spark's connector, into the user's cache
+
+Each step is skipped when its locks have not changed since.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from devstack.java import JavaMissing, find_java
+from devstack.places import LOGS, REPOSITORY, cache_directory
+
+MINIMUM_PYTHON: Final = (3, 11)
+_PYTHONS: Final = ("python3.13", "python3.12", "python3.11", "python3.14")
+_VENV: Final = REPOSITORY / ".venv"
+_STAMP: Final = _VENV / ".locks"
+_REQUIREMENTS: Final = REPOSITORY / "requirements"
+_LOCKS: Final = tuple(_REQUIREMENTS / name for name in ("uv.txt", "build.txt", "dev.txt"))
+_LOG: Final = LOGS / "setup.log"
+_TAIL_LINES: Final = 15
+_NETWORK: Final = (
+    "The first set-up needs the network (Python packages, Java archives); check it and run 'make setup' again."
+)
+
+
+class SetupFailed(Exception):
+    """The set-up cannot go on. The message says in one sentence what to do, then may show the end of the log."""
+
+
+def main() -> None:
+    """Runs the steps that are due; exits with the reason when one fails."""
+    started = time.monotonic()
+    try:
+        find_java()
+        python = find_python()
+        if not _is_current(python):
+            _install(python)
+        _fetch_jars()
+    except (SetupFailed, JavaMissing) as error:
+        sys.exit(f"setup: {error}")
+    if time.monotonic() - started > 1:
+        print(f"setup: ready after {time.monotonic() - started:.0f} s", flush=True)
+
+
+def find_python() -> str:
+    """Path of a Python of at least MINIMUM_PYTHON: the one running this, else one on PATH. Raises SetupFailed."""
+    if sys.version_info >= MINIMUM_PYTHON:
+        return sys.executable
+    for name in _PYTHONS:
+        found = shutil.which(name)
+        if found:
+            return found
+    raise SetupFailed(
+        f"Python 3.11 or newer is needed and {sys.executable} is {platform.python_version()}: install python3.11 "
+        "or newer with its venv module, or name one with 'make setup PYTHON=/path/to/python3.11'."
+    )
+
+
+def _fingerprint(python: str) -> str:
+    content = b"\0".join(lock.read_bytes() for lock in _LOCKS)
+    return hashlib.sha256(content + python.encode()).hexdigest()
+
+
+def _is_current(python: str) -> bool:
+    return _STAMP.is_file() and _STAMP.read_text() == _fingerprint(python) and (_VENV / "bin" / "python").exists()
+
+
+def _install(python: str) -> None:
+    uv = ensure_uv(python)
+    # The stamp goes first: an interrupted installation has to be repeated.
+    _STAMP.unlink(missing_ok=True)
+    if not (_VENV / "bin" / "python").exists():
+        _step("creating .venv", [str(uv), "venv", "--allow-existing", "--python", python, str(_VENV)])
+    command = [str(uv), "pip", "sync", "--require-hashes", "--python", str(_VENV / "bin" / "python")]
+    command += ["--build-constraints", str(_REQUIREMENTS / "build.txt"), str(_REQUIREMENTS / "dev.txt")]
+    _step("installing the Python packages (1.1 GB the first time)", command, hint=_NETWORK)
+    _STAMP.write_text(_fingerprint(python))
+
+
+def ensure_uv(python: str = sys.executable) -> Path:
+    """The uv of requirements/uv.txt in the user's cache; fetched with pip when it is not there. Raises SetupFailed."""
+    lock = _REQUIREMENTS / "uv.txt"
+    kept = cache_directory() / "uv" / f"{hashlib.sha256(lock.read_bytes()).hexdigest()[:16]}-{platform.machine()}"
+    if not kept.is_file():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=kept.parent) as scratch:
+            _fetch_uv(python, lock, Path(scratch))
+            (Path(scratch) / "bin" / "uv").replace(kept)
+    return kept
+
+
+def _fetch_uv(python: str, lock: Path, scratch: Path) -> None:
+    hint = (
+        f"{python} cannot create virtual environments: install its venv module "
+        "(Debian, Ubuntu: apt install python3-venv)."
+    )
+    _step("preparing the installer", [python, "-m", "venv", str(scratch)], hint=hint)
+    command = [str(scratch / "bin" / "python"), "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes"]
+    _step("fetching uv", [*command, "--disable-pip-version-check", "-r", str(lock)], hint=_NETWORK)
+
+
+def _fetch_jars() -> None:
+    # In the new environment, because the tool that fetches them is in pyspark.
+    python = str(_VENV / "bin" / "python")
+    probe = subprocess.run(
+        [python, "-c", "import sys, devstack.jars as j; sys.exit(not j.cached_directory().is_dir())"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        check=False,
+    )
+    if probe.returncode != 0:
+        _step("fetching Kafka and Spark's connector (53 MB)", [python, "-m", "devstack.jars"], hint=_NETWORK)
+
+
+def _step(title: str, command: Sequence[str], hint: str = "") -> None:
+    """One line for people, everything else into the log. Raises SetupFailed with `hint` and the end of the output."""
+    print(f"setup: {title} ... ", end="", flush=True)
+    started = time.monotonic()
+    try:
+        done = subprocess.run(
+            command,
+            cwd=REPOSITORY,
+            env=installer_environment(os.environ),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+    except OSError as error:
+        raise SetupFailed(f"{command[0]} does not start ({error}). {hint}") from error
+    print(f"{time.monotonic() - started:.0f} s" if done.returncode == 0 else "failed", flush=True)
+    _write_log(command, done.stdout)
+    if done.returncode != 0:
+        tail = "\n".join(done.stdout.splitlines()[-_TAIL_LINES:])
+        raise SetupFailed(f"{hint or title + ' failed.'}\nThe end of {_LOG}:\n{tail}")
+
+
+def installer_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment of pip and uv: certificates of the machine trusted, no Python fetched, no venv of another project."""
+    own = {"UV_SYSTEM_CERTS": "1", "UV_NO_PROGRESS": "1", "UV_PYTHON_DOWNLOADS": "never"}
+    certificates = environment.get("SSL_CERT_FILE")
+    if certificates:
+        own["PIP_CERT"] = environment.get("PIP_CERT", certificates)
+    return {**{name: value for name, value in environment.items() if name != "VIRTUAL_ENV"}, **own}
+
+
+def _write_log(command: Sequence[str], output: str) -> None:
+    _LOG.parent.mkdir(parents=True, exist_ok=True)
+    with _LOG.open("a") as log:
+        log.write(f"$ {' '.join(command)}\n{output}\n")
+
+
+if __name__ == "__main__":
+    main()
