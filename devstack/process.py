@@ -95,11 +95,16 @@ class ChildProcess:
             self._started().kill()
             self._started().wait()
 
+    def request_stop(self) -> None:
+        """SIGTERM without waiting. Nothing happens when it has ended already."""
+        if self.alive:
+            self._started().terminate()
+            self.resume()  # a paused process does not see the signal
+
     def terminate(self, timeout_s: float = 10.0) -> int | None:
         """SIGTERM, after `timeout_s` SIGKILL. Returns the exit code, None when it was never started."""
         if self._process is not None and self.alive:
-            self._process.terminate()
-            self.resume()  # a stopped process does not see the signal
+            self.request_stop()
             try:
                 self._process.wait(timeout_s)
             except subprocess.TimeoutExpired:

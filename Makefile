@@ -1,0 +1,48 @@
+# Everything a person runs. `make` alone lists it. The logic is in Python: nothing here is longer than a command.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint bench proto locks up down images k8s clean
+PYTHON ?= python3
+VENV := .venv/bin
+
+help:  ## what there is to make
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+setup:  ## install everything into .venv and the user's cache; all others do it when it is due
+	@$(PYTHON) -m devstack.bootstrap
+
+demo: setup  ## the main job end to end on one screen; KEEP=1 stays up, DATA=directory replays real logs
+	@$(VENV)/python -m demo $(if $(KEEP),--keep) $(if $(DATA),--data "$(DATA)")
+
+test: setup  ## every test, on real Kafka, Redis and SMS operator; ARGS="-k name" for some
+	@$(VENV)/python -m pytest $(ARGS)
+
+lint: setup  ## ruff, formatting, mypy strict, import contracts
+	@$(VENV)/ruff check --quiet .
+	@$(VENV)/ruff format --check --quiet .
+	@$(VENV)/mypy --no-error-summary .
+	@$(VENV)/lint-imports --no-timeout 2>/dev/null || $(VENV)/lint-imports
+
+bench: setup  ## measure decisions, freshness and throughput on this machine
+	@$(VENV)/python -m bench
+
+proto: setup  ## generate interlude/v1 from proto/
+	@$(VENV)/python -m devstack.protos
+
+locks: setup  ## write requirements/*.txt and devstack/jars.lock anew, with hashes
+	@$(VENV)/python -m devstack.locks
+
+up: setup  ## leave the whole system running; addresses in var/run/endpoints.json
+	@$(VENV)/python -m devstack up
+
+down: setup  ## end what `make up` started
+	@$(VENV)/python -m devstack down
+
+images:  ## build the container images
+	@deploy/images/build.sh
+
+k8s:  ## print the Kubernetes manifests
+	@kubectl kustomize deploy/k8s/base
+
+clean:  ## remove var/ and all caches; .venv and the user's cache stay
+	@rm -rf var .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage spark-warehouse metastore_db derby.log
+	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
