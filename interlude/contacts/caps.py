@@ -25,16 +25,25 @@ class Contact(NamedTuple):
 
 
 class CapUse(NamedTuple):
-    """How much of the caps is used: contacts in the last 24 hours, and ms since the newest (None: there is none)."""
+    """How much of the caps is used: contacts in the last 24 hours, ms since the newest and until the first of them leaves the
+    24 hours (None: there is none)."""
 
-    contacts_last_day: int
-    since_last_contact_ms: int | None
+    contacts_last_day: int = 0
+    since_last_contact_ms: int | None = None
+    until_one_leaves_ms: int | None = None
 
 
-def cap_use(contacts: Sequence[Contact], now_ms: int) -> CapUse:
-    """Use of the caps by `contacts` at `now_ms`. A contact exactly 24 hours old no longer counts."""
-    if not contacts:
-        return CapUse(0, None)
-    newest_ms = max(contact.at_ms for contact in contacts)
-    counted = sum(contact.at_ms > now_ms - DAY_MS for contact in contacts)
-    return CapUse(counted, now_ms - newest_ms)
+NO_USE: Final = CapUse()
+
+
+def cap_use(contacts: Sequence[Contact], now_ms: int, *, request_hash: int | None = None) -> CapUse:
+    """Use of the caps by `contacts` at `now_ms`. A contact exactly 24 hours old no longer counts.
+
+    The contact that `request_hash` itself reserved does not count against it: asking again must give the same answer.
+    """
+    times = [contact.at_ms for contact in contacts if contact.request_hash != request_hash]
+    if not times:
+        return NO_USE
+    counted = [at_ms for at_ms in times if at_ms > now_ms - DAY_MS]
+    until_one_leaves_ms = min(counted) + DAY_MS - now_ms if counted else None
+    return CapUse(len(counted), now_ms - max(times), until_one_leaves_ms)

@@ -15,7 +15,7 @@ from interlude.features.state import (
 )
 from interlude.v1 import events_pb2 as pb
 
-Headers = list[tuple[str, bytes | str | None]] | None
+Headers = list[tuple[str, bytes | str | None]] | dict[str, bytes | str | None] | None
 
 
 def read_event(

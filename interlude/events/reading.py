@@ -31,7 +31,7 @@ def parse(message_type: type[MessageT], value: bytes, content_type: str = "") ->
         raise InvalidEvent(Stage.PARSE, f"not a binary {message_type.DESCRIPTOR.name}") from error
 
 
-def content_type_of(headers: list[tuple[str, bytes | str | None]] | Mapping[str, bytes] | None) -> str:
+def content_type_of(headers: list[tuple[str, bytes | str | None]] | Mapping[str, bytes | str | None] | None) -> str:
     """The value of the `content-type` header, empty when there is none."""
     pairs = headers.items() if isinstance(headers, Mapping) else headers or ()
     for name, value in pairs:

@@ -7,6 +7,7 @@ holds for listens, ad events and profiles, to the byte. A profile's deletion is 
 
 import struct
 from bisect import bisect_left
+from enum import Enum
 from typing import Final, NamedTuple
 
 from interlude.features.local_time import day_part
@@ -29,11 +30,19 @@ _LAST_WORD: Final = -8
 _Columns = tuple[bytes, bytes, bytes, bytes]
 
 
+class Outcome(Enum):
+    """What became of an event."""
+
+    TAKEN = "taken"
+    DUPLICATE = "duplicate"  # the state has it already
+    OUTDATED = "outdated"  # older than everything that is kept, or than the known profile
+
+
 class Folded(NamedTuple):
-    """A state with one more event, and whether the event was news (False: a duplicate, or older than everything kept)."""
+    """A state with one more event; the very same state unless the event was taken."""
 
     state: ListenerState
-    is_news: bool
+    outcome: Outcome
 
 
 def fold(state: ListenerState, event: Event) -> Folded:
@@ -43,7 +52,8 @@ def fold(state: ListenerState, event: Event) -> Folded:
     if isinstance(event, AdEvent):
         return _fold_ad_event(state, event)
     if isinstance(event, ProfileDeleted):
-        return Folded(state._replace(profile=None), state.profile is not None)
+        outcome = Outcome.DUPLICATE if state.profile is None else Outcome.TAKEN
+        return Folded(state._replace(profile=None), outcome)
     return _fold_profile(state, event)
 
 
@@ -65,24 +75,26 @@ def listen_mark(listen: Listen) -> int:
 def _fold_listen(state: ListenerState, listen: Listen) -> Folded:
     kept = state.listens
     columns = _insert(kept, listen.played_at_ms, listen.event_hash, listen.track_id, listen_mark(listen), LISTENS_KEPT)
-    if columns is kept:
-        return Folded(state, False)
-    return Folded(ListenerState(state.offsets, state.profile, Listens(*columns), state.ad_events), True)
+    if isinstance(columns, Outcome):
+        return Folded(state, columns)
+    return Folded(ListenerState(state.offsets, state.profile, Listens(*columns), state.ad_events), Outcome.TAKEN)
 
 
 def _fold_ad_event(state: ListenerState, event: AdEvent) -> Folded:
     kept = state.ad_events
     columns = _insert(kept, event.at_ms, event.event_hash, event.campaign_hash, event.kind, CONTACTS_KEPT)
-    if columns is kept:
-        return Folded(state, False)
-    return Folded(ListenerState(state.offsets, state.profile, state.listens, AdEvents(*columns)), True)
+    if isinstance(columns, Outcome):
+        return Folded(state, columns)
+    return Folded(ListenerState(state.offsets, state.profile, state.listens, AdEvents(*columns)), Outcome.TAKEN)
 
 
 def _fold_profile(state: ListenerState, profile: Profile) -> Folded:
     known = state.profile
-    if known is not None and _precedence(profile) <= _precedence(known):
-        return Folded(state, False)
-    return Folded(state._replace(profile=profile), True)
+    if profile == known:
+        return Folded(state, Outcome.DUPLICATE)
+    if known is not None and _precedence(profile) < _precedence(known):
+        return Folded(state, Outcome.OUTDATED)
+    return Folded(state._replace(profile=profile), Outcome.TAKEN)
 
 
 def _precedence(profile: Profile) -> tuple[int, str]:
@@ -90,16 +102,18 @@ def _precedence(profile: Profile) -> tuple[int, str]:
     return profile.updated_at_ms, repr(profile)
 
 
-def _insert(kept: _Columns, at_ms: int, event_hash: int, word: int, mark: int, limit: int) -> _Columns:
-    """The columns with one more row, cut to the newest `limit`; the very same object when nothing changes."""
+def _insert(kept: _Columns, at_ms: int, event_hash: int, word: int, mark: int, limit: int) -> _Columns | Outcome:
+    """The columns with one more row, cut to the newest `limit`; or why it is not taken."""
     times, hashes, words, marks = kept
     rows = len(marks)
     if not rows or at_ms > _WORD.unpack_from(times, len(times) + _LAST_WORD)[0]:
         place = rows  # the usual event: newer than all that is kept
     else:
         place = _place(times, hashes, at_ms, event_hash)
-        if place < 0 or (place == 0 and rows >= limit):
-            return kept
+        if place < 0:
+            return Outcome.DUPLICATE
+        if place == 0 and rows >= limit:
+            return Outcome.OUTDATED
     byte = place * 8
     columns = (
         times[:byte] + _WORD.pack(at_ms) + times[byte:],

@@ -30,6 +30,11 @@ class DeadLetters:
             ("dlq_stage", stage.encode()),
             ("dlq_error", problem.encode()),
         ]
-        headers: KafkaHeaders = [*(record.headers() or []), *provenance]
+        headers: KafkaHeaders = [*_pairs(record), *provenance]
         topic = f"{record.topic()}.{self._group_id}.dlq"
         return self._sink.send(topic, record.key(), record.value(), headers)
+
+
+def _pairs(record: Message) -> KafkaHeaders:
+    headers = record.headers() or []
+    return list(headers.items()) if isinstance(headers, dict) else headers

@@ -1,0 +1,1 @@
+"""The deployable services. Each is a flat folder; none imports another."""

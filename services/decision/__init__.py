@@ -1,0 +1,1 @@
+"""Answers "show the upgrade offer now?" over gRPC."""

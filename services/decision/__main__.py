@@ -1,0 +1,66 @@
+"""Runs the decision service: `python -m services.decision`."""
+
+import os
+import threading
+
+import structlog
+
+from interlude.contacts.campaign import InvalidCampaigns, read_campaigns
+from interlude.servicekit.errors import Unavailable
+from interlude.servicekit.lifecycle import refuse_to_start, stop_on_signals
+from interlude.servicekit.logs import configure_logs
+from interlude.servicekit.settings import InvalidSettings, load_settings
+from interlude.servicekit.telemetry import Health, TelemetryServer
+from services.decision.composition import FLUSH_SECONDS, SERVICE, DecisionParts, compose, start_beside
+from services.decision.metrics import DecisionMetrics
+from services.decision.server import GrpcFront, PortTaken
+from services.decision.settings import DecisionSettings
+
+BEAT_SECONDS = 1.0
+
+log = structlog.get_logger()
+
+
+def serve(settings: DecisionSettings, parts: DecisionParts, stop: threading.Event, health: Health) -> None:
+    """Answer until `stop`, then let calls in progress end and hand everything queued to Kafka."""
+    front = GrpcFront(settings, parts.servicer)
+    threads = start_beside(parts, stop, settings.model_poll_ms / 1000)
+    front.start()
+    health.ready()
+    log.info("serving", listen=settings.listen)
+    while not stop.wait(BEAT_SECONDS):
+        health.beat()
+    health.unready("stopping")
+    front.stop(settings.stop_grace_seconds)
+    for thread in threads:
+        thread.join()
+    try:
+        parts.producer.flush(FLUSH_SECONDS)
+    except Unavailable as error:
+        log.error("records lost at stop", reason=str(error))
+    log.info("stopped")
+
+
+def main() -> None:
+    """Run until SIGTERM or SIGINT."""
+    try:
+        settings = load_settings(DecisionSettings, os.environ)
+        campaigns = read_campaigns(settings.campaign_file)
+    except (InvalidSettings, InvalidCampaigns) as error:
+        refuse_to_start(SERVICE, error)
+    configure_logs(SERVICE, settings.log_level)
+    stop = stop_on_signals()
+    metrics = DecisionMetrics()
+    health = Health()
+    telemetry = TelemetryServer(settings.metrics_host, settings.metrics_port, metrics.registry, health)
+    telemetry.start()
+    try:
+        serve(settings, compose(settings, campaigns, metrics), stop, health)
+    except PortTaken as error:
+        refuse_to_start(SERVICE, error)
+    finally:
+        telemetry.stop()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""What Redis knows of listeners: features and contacts, read together."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
+
+from redis.exceptions import RedisError
+
+from interlude.contacts.caps import Contact
+from interlude.contacts.ledger import contacts_key, decode_contacts
+from interlude.features.codec import CorruptValue, HotFeatures, decode_hot, hot_key
+from interlude.servicekit.redis import ConnectionPerThread
+
+OPEN_SECONDS: Final = 0.1
+"""After a failure Redis is left alone for this long: waiting for it in every call would make all of them late."""
+
+
+class Listener(NamedTuple):
+    """One customer as Redis knows them. `features` is None for an unknown customer."""
+
+    features: HotFeatures | None
+    contacts: tuple[Contact, ...]
+
+
+class ListenersUnavailable(Exception):
+    """Redis did not answer in time, or failed a moment ago."""
+
+
+class RedisListeners:
+    """Reads listeners with one command per batch. Safe between threads."""
+
+    def __init__(
+        self,
+        connections: ConnectionPerThread,
+        on_corrupt: Callable[[], None],
+        now_seconds: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`on_corrupt` is called for features that do not decode; their listener counts as unknown."""
+        self._connections = connections
+        self._on_corrupt = on_corrupt
+        self._now_seconds = now_seconds
+        self._closed_until_seconds = 0.0
+
+    def read(self, customer_ids: Sequence[int], timeout_seconds: float) -> list[Listener]:
+        """One `Listener` per id, in order. Raises `ListenersUnavailable`, in no more than `timeout_seconds`."""
+        if self._now_seconds() < self._closed_until_seconds:
+            raise ListenersUnavailable("Redis failed a moment ago")
+        keys = [hot_key(customer_id) for customer_id in customer_ids]
+        keys += [contacts_key(customer_id) for customer_id in customer_ids]
+        try:
+            values = self._connections.call("MGET", *keys, timeout_seconds=timeout_seconds)
+        except RedisError as error:
+            self._closed_until_seconds = self._now_seconds() + OPEN_SECONDS
+            raise ListenersUnavailable(type(error).__name__) from error
+        count = len(customer_ids)
+        return [
+            Listener(self._features(features), decode_contacts(contacts))
+            for features, contacts in zip(values[:count], values[count:], strict=True)
+        ]
+
+    def _features(self, value: bytes | None) -> HotFeatures | None:
+        if value is None:
+            return None
+        try:
+            return decode_hot(value)
+        except CorruptValue:
+            self._on_corrupt()
+            return None

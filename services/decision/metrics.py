@@ -1,0 +1,83 @@
+"""Everything the decision service measures."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+
+class DecisionMetrics:
+    """One instance per process; nothing is registered globally."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.decisions = Counter(
+            "interlude_decision_answers_total",
+            "Answers by reason and rung. When unavailable rises: the rung says what is missing.",
+            ["reason", "rung"],
+            registry=self.registry,
+        )
+        self.seconds = Histogram(
+            "interlude_decision_seconds",
+            "From the request being read to its answer being written, by method. "
+            "When it rises: compare with the time of Redis and with calls in progress; add replicas.",
+            ["method"],
+            buckets=(0.0002, 0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 1),
+            registry=self.registry,
+        )
+        self.refused = Counter(
+            "interlude_decision_refused_requests_total",
+            "Requests that were the caller's fault, by method and field. When it rises: a player release sends wrong fields.",
+            ["method", "field"],
+            registry=self.registry,
+        )
+        self.errors = Counter(
+            "interlude_decision_internal_errors_total",
+            "Calls that ended as INTERNAL. Any: find the error id in the log.",
+            ["method"],
+            registry=self.registry,
+        )
+        self.in_progress = Gauge(
+            "interlude_decision_calls_in_progress",
+            "Calls being answered now. When it stays at the number of worker threads: calls queue; add replicas.",
+            registry=self.registry,
+        )
+        self.feature_age = Histogram(
+            "interlude_decision_feature_age_seconds",
+            "Age of the newest listen that an answer's features know. When it rises: look at the enricher's freshness.",
+            buckets=(1, 10, 60, 300, 900, 3600, 4 * 3600, 24 * 3600, 7 * 24 * 3600, 30 * 24 * 3600),
+            registry=self.registry,
+        )
+        self.corrupt_features = Counter(
+            "interlude_decision_corrupt_features_total",
+            "Features in Redis that do not decode. Any: enricher and decision service run different schemas.",
+            registry=self.registry,
+        )
+        self.models_loaded = Counter(
+            "interlude_decision_models_loaded_total", "Models that began to serve.", registry=self.registry
+        )
+        self.models_refused = Counter(
+            "interlude_decision_models_refused_total",
+            "Models that were not served, by the check they failed. Any: the champion in the store is not what serves.",
+            ["check"],
+            registry=self.registry,
+        )
+        self.model_info = Gauge(
+            "interlude_decision_model_info", "1 for the version that serves.", ["version"], registry=self.registry
+        )
+        self.log_dropped = Counter(
+            "interlude_decision_log_dropped_total",
+            "Records that Kafka did not take, by topic. When it rises: look at Kafka; answers go on, training data is lost.",
+            ["topic"],
+            registry=self.registry,
+        )
+        self.outcomes = Counter(
+            "interlude_decision_outcomes_total", "Reported outcomes by kind.", ["kind"], registry=self.registry
+        )
+
+    def model_loaded(self, version: str) -> None:
+        """`version` serves from now on."""
+        self.models_loaded.inc()
+        self.model_info.clear()
+        self.model_info.labels(version).set(1)
+
+    def model_refused(self, check: str) -> None:
+        """A model failed `check`."""
+        self.models_refused.labels(check).inc()

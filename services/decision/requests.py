@@ -1,0 +1,66 @@
+"""Checking what callers send: the message names field, value and limit."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from interlude.contacts.campaign import Campaign, Campaigns
+from interlude.v1 import decision_pb2 as pb
+from interlude.v1 import events_pb2
+from services.decision.engine import Question
+
+REQUEST_ID_LENGTH: Final = 64
+BATCH_LIMIT: Final = 256
+
+
+@dataclass(eq=False)
+class InvalidRequest(Exception):
+    """A request that is the caller's fault."""
+
+    field: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.field} {self.problem}"
+
+
+def to_question(request: pb.DecideRequest, campaigns: Campaigns, field: str = "") -> Question:
+    """The question in a request; `field` is where the request stands in a batch. Raises `InvalidRequest`."""
+    request_id = request.request_id
+    if not 0 < len(request_id) <= REQUEST_ID_LENGTH or not (request_id.isascii() and request_id.isprintable()):
+        raise InvalidRequest(
+            f"{field}request_id",
+            f"has {len(request_id)} characters, expected 1 to {REQUEST_ID_LENGTH} of printable ASCII",
+        )
+    _check_id(f"{field}customer_id", request.customer_id)
+    _check_id(f"{field}next_track_id", request.next_track_id)
+    if request.device not in events_pb2.Device.values():
+        raise InvalidRequest(f"{field}device", f"is {request.device}, expected one of {events_pb2.Device.values()}")
+    return Question(request_id, request.customer_id, find_campaign(request.campaign_id, campaigns, field))
+
+
+def to_questions(request: pb.DecideBatchRequest, campaigns: Campaigns) -> list[Question]:
+    """The questions of a batch. Raises `InvalidRequest` for the first that is wrong."""
+    count = len(request.requests)
+    if not 0 < count <= BATCH_LIMIT:
+        raise InvalidRequest("requests", f"has {count} entries, expected 1 to {BATCH_LIMIT}")
+    return [to_question(entry, campaigns, f"requests[{place}].") for place, entry in enumerate(request.requests)]
+
+
+def to_explained(request: pb.ExplainRequest, campaigns: Campaigns) -> Question:
+    """The question that an explanation is asked about. Raises `InvalidRequest`."""
+    _check_id("customer_id", request.customer_id)
+    return Question("", request.customer_id, find_campaign(request.campaign_id, campaigns))
+
+
+def find_campaign(campaign_id: str, campaigns: Campaigns, field: str = "") -> Campaign:
+    """The campaign of that id, or the default. Raises `InvalidRequest`."""
+    campaign = campaigns.find(campaign_id)
+    if campaign is None:
+        known = ", ".join(each.campaign_id for each in campaigns.campaigns)
+        raise InvalidRequest(f"{field}campaign_id", f"names no campaign; there are: {known}")
+    return campaign
+
+
+def _check_id(field: str, value: int) -> None:
+    if value < 0:
+        raise InvalidRequest(field, f"is {value}, expected 0 to 2^63-1")

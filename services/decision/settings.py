@@ -1,0 +1,65 @@
+"""Settings of the decision service, from variables that begin with DECISION_."""
+
+import base64
+import binascii
+from typing import ClassVar
+
+from pydantic import Field, SecretStr, field_validator
+
+from interlude.servicekit.settings import ServiceSettings
+
+KEY_BYTES = 32
+
+
+class DecisionSettings(ServiceSettings):
+    """Everything the decision service is told from outside."""
+
+    prefix: ClassVar[str] = "DECISION_"
+
+    listen: str = Field(default="127.0.0.1:50051", pattern=r"^\S+:\d{1,5}$")
+    """Address and port of the gRPC server; 0.0.0.0:50051 inside a pod."""
+    kafka_bootstrap: str = Field(min_length=1)
+    """Kafka brokers, "host:port" separated by commas."""
+    redis_url: str = Field(pattern="^(redis|rediss|unix)://")
+    """Redis that holds features and the contact ledger, "redis://host:port/db"."""
+    model_store: str = Field(min_length=1)
+    """Directory or fsspec URL of the model store."""
+    model_public_key: str
+    """Base64 of the 32-byte Ed25519 public key that manifests must be signed for."""
+    token_key: SecretStr
+    """Base64 of 32 random bytes; signs outcome tokens, the same on every replica."""
+    campaign_file: str = ""
+    """JSON document with the campaigns; empty: the built-in one."""
+    worker_threads: int = Field(default=8, ge=1, le=256)
+    """Threads that answer calls; each holds one connection to Redis."""
+    concurrent_calls: int = Field(default=256, ge=1, le=100_000)
+    """Calls in progress or waiting; more are refused with RESOURCE_EXHAUSTED."""
+    redis_timeout_ms: int = Field(default=15, ge=1, le=5000)
+    """Longest wait for one answer of Redis; a call's own deadline may shorten it."""
+    deadline_reserve_ms: int = Field(default=2, ge=0, le=1000)
+    """Part of a call's deadline kept for the way back; with less left the answer is "no ad"."""
+    model_poll_ms: int = Field(default=500, ge=50, le=60_000)
+    """How often the champion pointer is looked at."""
+    stop_grace_seconds: float = Field(default=10, ge=0, le=300)
+    """How long calls in progress may take to end after SIGTERM."""
+
+    @field_validator("model_public_key")
+    @classmethod
+    def _public_key(cls, value: str) -> str:
+        return _checked_key(value)
+
+    @field_validator("token_key")
+    @classmethod
+    def _token_key(cls, value: SecretStr) -> SecretStr:
+        _checked_key(value.get_secret_value())
+        return value
+
+
+def _checked_key(value: str) -> str:
+    try:
+        size = len(base64.b64decode(value, validate=True))
+    except binascii.Error as error:
+        raise ValueError("is not base64") from error
+    if size != KEY_BYTES:
+        raise ValueError(f"has {size} bytes, expected {KEY_BYTES}")
+    return value

@@ -1,0 +1,1 @@
+"""Keeps every listener's features current: Kafka in, Redis out."""

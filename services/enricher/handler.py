@@ -1,0 +1,139 @@
+"""One batch, from Kafka records to features in Redis."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Final, Protocol
+
+from confluent_kafka import Message
+
+from interlude.events.conversion import read_event
+from interlude.events.errors import InvalidEvent
+from interlude.events.topics import Topic
+from interlude.features.state import ListenerState, Stream
+from services.enricher.folding import Arrival, FoldedArrivals, fold_arrivals
+from services.enricher.metrics import EnricherMetrics
+from services.enricher.store import Change
+
+STREAMS: Final[dict[str, Stream]] = {
+    Topic.LISTENS: Stream.LISTENS,
+    Topic.AD_EVENTS: Stream.AD_EVENTS,
+    Topic.CUSTOMERS: Stream.CUSTOMERS,
+}
+_TOPICS: Final[dict[Stream, str]] = {stream: topic for topic, stream in STREAMS.items()}
+
+Arrivals = dict[int, list[Arrival]]
+
+
+class States(Protocol):
+    """Listener states that are written only where nobody else wrote in between."""
+
+    def read(self, customer_ids: Sequence[int]) -> dict[int, ListenerState]: ...
+
+    def write(self, changes: Mapping[int, Change]) -> list[int]: ...
+
+
+class Outbox(Protocol):
+    """What goes to Kafka before a batch counts as handled."""
+
+    def put_dead_letter(self, record: Message, reason: InvalidEvent) -> None: ...
+
+    def put_interests(self, customer_id: int, folded: FoldedArrivals) -> None: ...
+
+    def flush(self) -> None: ...
+
+
+class EnricherHandler:
+    """Folds a batch into the states of its listeners."""
+
+    def __init__(self, states: States, outbox: Outbox, metrics: EnricherMetrics, now_ms: Callable[[], int]) -> None:
+        self._states = states
+        self._outbox = outbox
+        self._metrics = metrics
+        self._now_ms = now_ms
+
+    def handle(self, batch: Sequence[Message]) -> None:
+        """1. decode every record; 2. read the states; 3. fold; 4. publish what was found, wait until Kafka has it;
+        5. write the states, again for listeners whom another enricher wrote meanwhile.
+
+        Publishing comes before writing: after a crash in between, the events are folded again and give the same interests
+        with the same ids; the other way round they would be lost. Raises `Unavailable`.
+        """
+        with self._timed("decode"):
+            arrivals, rejected = self._decode(batch)
+        pending = arrivals
+        while pending:
+            pending = self._apply(pending, rejected)
+            rejected = []
+        if rejected:
+            self._publish({}, rejected)
+        self._metrics.batch_records.observe(len(batch))
+
+    def _decode(self, batch: Sequence[Message]) -> tuple[Arrivals, list[tuple[Message, InvalidEvent]]]:
+        """Arrivals by customer, in the batch's order, and the records that cannot be taken."""
+        now_ms = self._now_ms()
+        arrivals: Arrivals = {}
+        rejected = []
+        for record in batch:
+            stream = STREAMS[record.topic() or ""]
+            try:
+                customer_id, event = read_event(stream, record.key(), record.value(), record.headers(), now_ms)
+            except InvalidEvent as reason:
+                rejected.append((record, reason))
+                continue
+            arrival = Arrival(stream, record.offset() or 0, record.timestamp()[1], event)
+            arrivals.setdefault(customer_id, []).append(arrival)
+        return arrivals, rejected
+
+    def _apply(self, arrivals: Arrivals, rejected: Sequence[tuple[Message, InvalidEvent]]) -> Arrivals:
+        """Read, fold, publish and write `arrivals`; returns those of the listeners that were not written."""
+        with self._timed("read"):
+            states = self._states.read(list(arrivals))
+        with self._timed("fold"):
+            folded = {
+                customer_id: fold_arrivals(states[customer_id], events) for customer_id, events in arrivals.items()
+            }
+        with self._timed("publish"):
+            self._publish(folded, rejected)
+        changes = {
+            customer_id: Change(states[customer_id], after.state)
+            for customer_id, after in folded.items()
+            if after.state is not states[customer_id]
+        }
+        with self._timed("write"):
+            refused = self._states.write(changes)
+        self._count(arrivals, folded, refused)
+        return {customer_id: arrivals[customer_id] for customer_id in refused}
+
+    def _publish(self, folded: Mapping[int, FoldedArrivals], rejected: Sequence[tuple[Message, InvalidEvent]]) -> None:
+        for record, reason in rejected:
+            self._outbox.put_dead_letter(record, reason)
+        with_interests = [(customer_id, after) for customer_id, after in folded.items() if after.interests]
+        for customer_id, after in with_interests:
+            self._outbox.put_interests(customer_id, after)
+        if rejected or with_interests:
+            self._outbox.flush()
+        for record, _ in rejected:
+            self._metrics.events.labels(record.topic(), "dead_lettered").inc()
+
+    def _count(self, arrivals: Arrivals, folded: Mapping[int, FoldedArrivals], refused: Sequence[int]) -> None:
+        self._metrics.conflicts.inc(len(refused))
+        now_ms = self._now_ms()
+        applied = dict.fromkeys(Stream, 0)
+        duplicate = dict.fromkeys(Stream, 0)
+        for customer_id in folded.keys() - set(refused):
+            after = folded[customer_id]
+            self._metrics.interests.inc(len(after.interests))
+            for arrival, is_applied in zip(arrivals[customer_id], after.applied, strict=True):
+                counts = applied if is_applied else duplicate
+                counts[arrival.stream] += 1
+                self._metrics.freshness.labels(_TOPICS[arrival.stream]).observe((now_ms - arrival.arrived_ms) / 1000)
+        for stream, topic in _TOPICS.items():
+            self._metrics.events.labels(topic, "applied").inc(applied[stream])
+            self._metrics.events.labels(topic, "duplicate").inc(duplicate[stream])
+
+    @contextmanager
+    def _timed(self, step: str) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        self._metrics.step_seconds.labels(step).observe(time.perf_counter() - started)

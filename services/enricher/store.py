@@ -1,0 +1,82 @@
+"""Listener states in Redis: read together, written together, each only if nobody wrote it in between."""
+
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from itertools import islice
+from typing import Final, NamedTuple, cast
+
+import redis
+from redis.exceptions import NoScriptError, RedisError
+
+from interlude.features.codec import (
+    HEADER_BYTES,
+    decode_state,
+    encode_header,
+    encode_hot,
+    encode_state,
+    hot_key,
+    state_key,
+)
+from interlude.features.state import NO_OFFSETS, ListenerState
+from interlude.servicekit.errors import Unavailable
+
+_WRITE: Final = files("services.enricher").joinpath("write_states.lua").read_text()
+_CUSTOMERS_PER_CALL: Final = 250
+"""Redis answers nobody else while a script runs; this many writes take it about a millisecond."""
+
+
+class Change(NamedTuple):
+    """A state as it was read, and as it is to be."""
+
+    before: ListenerState
+    after: ListenerState
+
+
+class StateStore:
+    """States by customer. Raises `Unavailable` while Redis does not answer, `CorruptValue` for bytes that are not ours."""
+
+    def __init__(self, client: "redis.Redis") -> None:
+        self._client = client
+        self._sha = ""
+
+    def read(self, customer_ids: Sequence[int]) -> dict[int, ListenerState]:
+        """The state of every customer; the empty state where there is none. One round trip."""
+        try:
+            values = self._client.mget([state_key(customer_id) for customer_id in customer_ids])
+        except RedisError as error:
+            raise Unavailable(f"Redis does not read: {type(error).__name__}") from error
+        return {
+            customer_id: decode_state(cast("bytes | None", value))
+            for customer_id, value in zip(customer_ids, values, strict=True)
+        }
+
+    def write(self, changes: Mapping[int, Change]) -> list[int]:
+        """Write state and features of every customer whose state is still what was read. Returns the others."""
+        refused: list[int] = []
+        remaining = iter(changes.items())
+        try:
+            while chunk := list(islice(remaining, _CUSTOMERS_PER_CALL)):
+                refused += [chunk[place - 1][0] for place in self._write(chunk)]
+        except RedisError as error:
+            raise Unavailable(f"Redis does not write: {type(error).__name__}") from error
+        return refused
+
+    def _write(self, chunk: Sequence[tuple[int, Change]]) -> list[int]:
+        keys: list[str] = []
+        arguments: list[bytes | int] = [HEADER_BYTES]
+        for customer_id, (before, after) in chunk:
+            keys += (state_key(customer_id), hot_key(customer_id))
+            arguments += (_expected(before), encode_state(after), encode_hot(after))
+        try:
+            if not self._sha:
+                self._sha = self._client.script_load(_WRITE)
+            places = self._client.evalsha(self._sha, len(keys), *keys, *arguments)
+        except NoScriptError:
+            self._sha = self._client.script_load(_WRITE)
+            places = self._client.evalsha(self._sha, len(keys), *keys, *arguments)
+        return list(places)
+
+
+def _expected(before: ListenerState) -> bytes:
+    """The header that Redis must still hold; empty where nothing was stored."""
+    return b"" if before.offsets == NO_OFFSETS else encode_header(before)
