@@ -26,8 +26,10 @@ class SmscSettings:
 
     system_id: str = "interlude"
     """The one system id that may bind. Others are unbound at once."""
-    password: str = "smsc-local"
-    """Given to clients. The server library answers the bind by itself and does not tell the password: not checked."""
+    password: str = "local-pw"
+    """Given to clients; SMPP allows 8 characters.
+
+    Not checked: the server library answers the bind by itself and does not tell the password."""
     throttle_every: int = 0
     """Every n-th submission is answered with ESME_RTHROTTLED and is not accepted; 0: none."""
     refuse_suffix: str = ""
