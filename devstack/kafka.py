@@ -60,7 +60,8 @@ class KafkaServer:
 
     def _format(self) -> None:
         identity = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        arguments = ["format", "--cluster-id", identity, "--config", str(self._properties)]
+        # One argument: the identity may begin with a dash.
+        arguments = ["format", f"--cluster-id={identity}", "--config", str(self._properties)]
         command = self._command("kafka.tools.StorageTool", *arguments)
         done = subprocess.run(command, capture_output=True, text=True, timeout=_FORMAT_TIMEOUT_S, check=False)
         if done.returncode != 0:
