@@ -3,6 +3,7 @@
 Delivery is at least once: offsets are committed after the handler returned, so a crash repeats a batch and never skips one.
 """
 
+import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -73,7 +74,7 @@ class ConsumerLoop:
                 "queued.min.messages": 20_000,
                 "session.timeout.ms": 10_000,
             },
-            logger=None,
+            logger=logging.getLogger("kafka"),
         )
 
     def run(self, stop: threading.Event) -> None:

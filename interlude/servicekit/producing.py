@@ -1,5 +1,6 @@
 """Sending records to Kafka: never blocking the caller, counting what could not be delivered."""
 
+import logging
 import threading
 from collections.abc import Callable
 from typing import Final
@@ -41,7 +42,8 @@ class RecordProducer:
                 "message.max.bytes": RECORD_BYTES_LIMIT,
                 "queue.buffering.max.messages": 100_000,
                 "queue.buffering.max.kbytes": 128 * 1024,
-            }
+            },
+            logger=logging.getLogger("kafka"),
         )
 
     def send(self, topic: str, key: bytes | None, value: bytes | None, headers: KafkaHeaders | None = None) -> bool:
