@@ -2,7 +2,7 @@
 
 1. uv, from its hashed lock, into the user's cache (one file; the next clone finds it there)
 2. .venv with exactly requirements/dev.txt, every hash checked, also those of what builds pyspark
-3. the jars of Kafka and of Spark's connector, into the user's cache
+3. the jars of Kafka and of Spark's connector, into the user's cache, and Kafka's classes ready for a quick start
 
 Each step is skipped when its locks have not changed since.
 """
@@ -21,6 +21,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from devstack.class_archive import archive_path
+from devstack.jars import cached_directory
 from devstack.java import JavaMissing, find_java
 from devstack.places import LOGS, REPOSITORY, cache_directory
 
@@ -49,7 +51,7 @@ def main() -> None:
         python = find_python()
         if not _is_current(python):
             _install(python)
-        _fetch_jars()
+        _prepare_jars()
     except (SetupFailed, JavaMissing) as error:
         sys.exit(f"setup: {error}")
     if time.monotonic() - started > 1:
@@ -113,17 +115,13 @@ def _fetch_uv(python: str, lock: Path, scratch: Path) -> None:
     _step("fetching uv", [*command, "--disable-pip-version-check", "-r", str(lock)], hint=_NETWORK)
 
 
-def _fetch_jars() -> None:
+def _prepare_jars() -> None:
     # In the new environment, because the tool that fetches them is in pyspark.
     python = str(_VENV / "bin" / "python")
-    probe = subprocess.run(
-        [python, "-c", "import sys, devstack.jars as j; sys.exit(not j.cached_directory().is_dir())"],
-        cwd=REPOSITORY,
-        capture_output=True,
-        check=False,
-    )
-    if probe.returncode != 0:
+    if not cached_directory().is_dir():
         _step("fetching Kafka and Spark's connector (53 MB)", [python, "-m", "devstack.jars"], hint=_NETWORK)
+    if not archive_path().is_file():
+        _step("preparing Kafka's quick start", [python, "-m", "devstack.warm_up"])
 
 
 def _step(title: str, command: Sequence[str], hint: str = "") -> None:

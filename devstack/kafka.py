@@ -3,6 +3,7 @@
 import subprocess
 import uuid
 from base64 import urlsafe_b64encode
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -34,10 +35,21 @@ appender.stdout.layout.pattern = %d %p %c{1} %m%n
 class KafkaServer:
     """A broker on free ports with its data in `directory`; a restart finds both again."""
 
-    def __init__(self, directory: Path, log_directory: Path) -> None:
-        """`directory` is created for it alone. Raises JarsFailed or JavaMissing when the set-up is incomplete."""
+    def __init__(
+        self,
+        directory: Path,
+        log_directory: Path,
+        *,
+        jvm_options: Sequence[str] = (),
+        start_options: Sequence[str] = (),
+    ) -> None:
+        """`directory` is created for it alone; `start_options` go to the broker's JVM only.
+
+        Raises JarsFailed or JavaMissing when the set-up is incomplete.
+        """
         directory.mkdir(parents=True)
         self._java: Final = find_java()
+        self._jvm_options: Final = (*_JVM, *jvm_options)
         self._classpath: Final = f"{jar_directory(KAFKA)}/*"
         self._port: Final = free_port()
         self._properties: Final = directory / "server.properties"
@@ -46,7 +58,9 @@ class KafkaServer:
         self._log4j.write_text(_LOG4J)
         self._format()
         self.process: Final = ChildProcess(
-            "kafka", self._command("kafka.Kafka", str(self._properties)), log=log_directory / "kafka.log"
+            "kafka",
+            self._command("kafka.Kafka", str(self._properties), options=start_options),
+            log=log_directory / "kafka.log",
         )
 
     @property
@@ -67,9 +81,9 @@ class KafkaServer:
         if done.returncode != 0:
             raise ProcessFailed(f"Kafka's storage could not be formatted:\n{done.stdout}{done.stderr}")
 
-    def _command(self, main_class: str, *arguments: str) -> list[str]:
+    def _command(self, main_class: str, *arguments: str, options: Sequence[str] = ()) -> list[str]:
         log4j = f"-Dlog4j2.configurationFile={self._log4j}"
-        return [self._java, *_JVM, log4j, "-cp", self._classpath, main_class, *arguments]
+        return [self._java, *self._jvm_options, *options, log4j, "-cp", self._classpath, main_class, *arguments]
 
 
 def _answers(bootstrap: str) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
 from devstack import kafka, valkey
+from devstack.class_archive import archive_options
 from devstack.interruption import ended_by_signals
 from devstack.kafka import KafkaServer
 from devstack.places import LOGS
@@ -58,7 +59,7 @@ class Stack:
         self._servers: Final[dict[Part, Server]] = {}
         self._redis = RedisServer(directory / "redis", log_directory) if Part.REDIS in parts else None
         self._smsc = SmscServer(directory / "smsc", log_directory, smsc) if Part.SMSC in parts else None
-        self._kafka = KafkaServer(directory / "kafka", log_directory) if Part.KAFKA in parts else None
+        self._kafka = _kafka_server(directory / "kafka", log_directory) if Part.KAFKA in parts else None
         for part, server in ((Part.KAFKA, self._kafka), (Part.REDIS, self._redis), (Part.SMSC, self._smsc)):
             if server is not None:
                 self._servers[part] = server
@@ -140,6 +141,10 @@ class Stack:
         # Their data goes with the directory: nothing is gained by letting them close it in order.
         for server in reversed(self._servers.values()):
             server.process.kill()
+
+
+def _kafka_server(directory: Path, log_directory: Path) -> KafkaServer:
+    return KafkaServer(directory, log_directory, jvm_options=archive_options())
 
 
 def _present(server: _Server | None, part: Part) -> _Server:
