@@ -1,0 +1,162 @@
+"""The command line: what can be asked for, and its defaults."""
+
+import argparse
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from services.trainer.dataset import Split
+from services.trainer.fitting import Plan
+from services.trainer.gate import Limits
+from services.trainer.linear import Algorithm
+from services.trainer.training import Request
+
+
+class Command(StrEnum):
+    """What the trainer can do."""
+
+    TRAIN = "train"
+    AUDIENCE = "audience"
+    PROMOTE = "promote"
+    ROLLBACK = "rollback"
+    LIST = "list"
+    SHOW = "show"
+
+
+class RowKind(StrEnum):
+    """What one training row of the log is about."""
+
+    IMPRESSIONS = "impressions"
+    CLICKS = "clicks"
+
+
+@dataclass(frozen=True, slots=True)
+class LogSource:
+    """Which rows of the log to train on."""
+
+    kind: RowKind
+    campaign: str
+    attribution_ms: int
+
+
+_HOUR_MS = 3_600_000
+_MEASURING_SEED_STEP = 1_000_003
+"""Distance of the measuring split's seed from the tuning split's: different folds even where their number is the same."""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of `python -m services.trainer`."""
+    parser = argparse.ArgumentParser(
+        prog="python -m services.trainer",
+        description="Train, gate and publish models; choose who is texted. Exit code 2 of `train`: the gate refused.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_train(commands.add_parser(Command.TRAIN, help="fit, measure, gate and publish a model"))
+    _add_audience(commands.add_parser(Command.AUDIENCE, help="score every customer and ask for offers by SMS"))
+    promote = commands.add_parser(Command.PROMOTE, help="make a version the champion")
+    promote.add_argument("version")
+    commands.add_parser(Command.ROLLBACK, help="make the previous champion the champion again")
+    commands.add_parser(Command.LIST, help="list all versions, newest first")
+    show = commands.add_parser(Command.SHOW, help="print the manifest of a version")
+    show.add_argument("version")
+    return parser
+
+
+def to_request(arguments: argparse.Namespace) -> Request:
+    """What `train` was asked for."""
+    tuning = Split(arguments.tuning_folds, arguments.seed)
+    measuring = Split(arguments.folds, arguments.seed + _MEASURING_SEED_STEP)
+    iterations = {
+        Algorithm.LOGISTIC: arguments.logistic_iterations,
+        Algorithm.SVM: arguments.svm_iterations,
+    }
+    return Request(
+        algorithms=tuple(arguments.algorithms),
+        plan=Plan(tuple(arguments.regularisations), tuning, measuring, iterations),
+        limits=Limits(),
+        threshold=arguments.threshold,
+        promote=arguments.promote,
+    )
+
+
+def to_log_source(arguments: argparse.Namespace) -> LogSource:
+    """The rows of the log that `train` was asked to use."""
+    return LogSource(RowKind(arguments.rows), arguments.campaign, round(arguments.attribution_hours * _HOUR_MS))
+
+
+def _add_train(parser: argparse.ArgumentParser) -> None:
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--features-file", type=Path, metavar="FILE", help="train on a file in libsvm format")
+    source.add_argument(
+        "--rows", choices=[kind.value for kind in RowKind], help="train on Kafka's log: a row is one ..."
+    )
+    parser.add_argument(
+        "--campaign",
+        "--positive-campaign",
+        dest="campaign",
+        default="",
+        metavar="ID",
+        help="with --rows impressions: the campaign shown; with --rows clicks: the campaign whose clicks are the positives",
+    )
+    parser.add_argument(
+        "--attribution-hours", type=_positive, default=24.0, help="a click this long after an impression is its doing"
+    )
+    parser.add_argument("--folds", type=_folds, default=10, help="folds of the out-of-fold measures (default 10)")
+    parser.add_argument("--tuning-folds", type=_folds, default=3, help="folds for choosing regularisation (default 3)")
+    parser.add_argument(
+        "--regularisations", type=_values, default=(0.0, 1e-4, 1e-3, 1e-2), help="values tried, comma-separated"
+    )
+    parser.add_argument(
+        "--algorithms", type=_algorithms, default=tuple(Algorithm), help="logistic, svm or both, comma-separated"
+    )
+    parser.add_argument("--logistic-iterations", type=int, default=100, help="at most (default 100)")
+    parser.add_argument(
+        "--svm-iterations", type=int, default=100, help="at most (default 100); each costs several passes"
+    )
+    parser.add_argument("--seed", type=int, default=42, help="decides the folds (default 42)")
+    parser.add_argument("--threshold", type=_share, default=0.5, help="probability from which the offer is shown")
+    parser.add_argument("--promote", action="store_true", help="make the new version the champion")
+    _add_report(parser)
+
+
+def _add_audience(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--campaign", required=True, metavar="ID", help="the campaign to text")
+    parser.add_argument("--limit", type=int, default=0, metavar="N", help="the N best only (default: all)")
+    parser.add_argument(
+        "--expires-hours", type=_positive, default=24.0, help="requests are void after this (default 24)"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="count, but ask for nothing")
+    _add_report(parser)
+
+
+def _add_report(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--report", type=Path, metavar="FILE", help="write the JSON report here instead of printing it")
+
+
+def _folds(text: str) -> int:
+    if (folds := int(text)) < 2:
+        raise argparse.ArgumentTypeError("at least 2 folds are needed")
+    return folds
+
+
+def _positive(text: str) -> float:
+    if (value := float(text)) <= 0:
+        raise argparse.ArgumentTypeError("more than 0 is needed")
+    return value
+
+
+def _share(text: str) -> float:
+    if not 0 <= (value := float(text)) <= 1:
+        raise argparse.ArgumentTypeError("between 0 and 1, please")
+    return value
+
+
+def _values(text: str) -> tuple[float, ...]:
+    values = tuple(float(part) for part in text.split(","))
+    if min(values) < 0:
+        raise argparse.ArgumentTypeError("regularisation is at least 0")
+    return values
+
+
+def _algorithms(text: str) -> tuple[Algorithm, ...]:
+    return tuple(Algorithm(part) for part in text.split(","))

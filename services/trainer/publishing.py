@@ -1,0 +1,105 @@
+"""From a candidate that passed to a version in the model store, and the champion as a yardstick."""
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Final, Protocol
+
+import numpy as np
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from interlude.features.schema import FEATURE_NAMES, FINGERPRINTS
+from interlude.models.manifest import GoldenRow, Manifest, RefusedModel, sign
+from interlude.models.scorer import load_scorer
+from interlude.models.store import Champion, StoredModel
+from services.trainer.dataset import Rows
+from services.trainer.evaluation import cross_entropy, error_share
+from services.trainer.gate import Baseline
+from services.trainer.linear import Matrix, Vector
+from services.trainer.parity import onnx_probabilities
+
+GOLDEN_ROWS: Final = 32
+LIBRARIES: Final = ("pyspark", "scikit-learn", "skl2onnx", "onnx", "onnxruntime")
+
+
+class Versions(Protocol):
+    """What the trainer needs of the model store."""
+
+    def publish(self, manifest: Manifest, signature: bytes, model: bytes) -> str:
+        """Write one version and return its name."""
+
+    def load(self, version: str, public_key_base64: str) -> StoredModel:
+        """Read one version."""
+
+    def champion(self) -> Champion | None:
+        """The pointer, None while nothing was promoted."""
+
+    def promote(self, version: str) -> Champion:
+        """Make `version` the champion."""
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Everything of a version that is not derived from something else in it."""
+
+    algorithm: str
+    model_file: bytes
+    threshold: float
+    metrics: dict[str, float]
+    trained_at_ms: int
+    training_source: str
+
+
+def public_key_of(private_key_base64: str) -> str:
+    """The base64 of the public key that verifies what this private key signs. Raises ValueError for another key."""
+    seed = base64.b64decode(private_key_base64, validate=True)
+    return base64.b64encode(Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()).decode()
+
+
+def publish(versions: Versions, release: Release, rows: Rows, private_key_base64: str) -> str:
+    """Sign and write the version; returns its name."""
+    manifest = to_manifest(release, rows)
+    return versions.publish(manifest, sign(manifest.to_json(), private_key_base64), release.model_file)
+
+
+def to_manifest(release: Release, rows: Rows) -> Manifest:
+    """The manifest of a release that was trained on `rows`."""
+    return Manifest(
+        algorithm=release.algorithm,
+        model_sha256=hashlib.sha256(release.model_file).hexdigest(),
+        features=FEATURE_NAMES,
+        fingerprints=tuple(FINGERPRINTS[name] for name in FEATURE_NAMES),
+        threshold=release.threshold,
+        golden=golden_rows(release.model_file, rows.features),
+        metrics=release.metrics,
+        trained_at_ms=release.trained_at_ms,
+        training_rows=len(rows.labels),
+        training_source=release.training_source,
+        libraries={name: version(name) for name in LIBRARIES},
+    )
+
+
+def golden_rows(model_file: bytes, features: Matrix) -> tuple[GoldenRow, ...]:
+    """At most `GOLDEN_ROWS` training rows, spread evenly from the lowest to the highest probability."""
+    probabilities = onnx_probabilities(model_file, features)
+    order = np.argsort(probabilities, kind="stable")
+    places = np.unique(np.linspace(0, len(order) - 1, GOLDEN_ROWS).astype(int))
+    return tuple(_golden_row(features, probabilities, order[place]) for place in places)
+
+
+def champion_on(versions: Versions, rows: Rows, private_key_base64: str) -> Baseline | None:
+    """How the champion does on `rows`; None when there is none, or when it would not serve any more either."""
+    champion = versions.champion()
+    if champion is None:
+        return None
+    try:
+        scorer = load_scorer(versions.load(champion.version, public_key_of(private_key_base64)))
+    except RefusedModel:
+        return None
+    probabilities = scorer.score_vectors(rows.features).astype(np.float64)
+    return Baseline(error_share(rows.labels, probabilities), cross_entropy(rows.labels, probabilities))
+
+
+def _golden_row(features: Matrix, probabilities: Vector, place: int) -> GoldenRow:
+    return GoldenRow(tuple(float(value) for value in features[place]), float(probabilities[place]))
