@@ -89,7 +89,7 @@ def _install(python: str) -> None:
         _step("creating .venv", [str(uv), "venv", "--allow-existing", "--python", python, str(_VENV)])
     command = [str(uv), "pip", "sync", "--require-hashes", "--python", str(_VENV / "bin" / "python")]
     command += ["--build-constraints", str(_REQUIREMENTS / "build.txt"), str(_REQUIREMENTS / "dev.txt")]
-    _step("installing the Python packages (1.1 GB the first time)", command, hint=_NETWORK)
+    _step("installing the Python packages (longest step, the first time)", command, hint=_NETWORK)
     _STAMP.write_text(_fingerprint(python))
 
 
