@@ -46,10 +46,11 @@ class ProfileFlag(IntFlag):
 @dataclass(frozen=True, slots=True)
 class HotFeatures:
     """The value of `f:{id}`: the profile's bits, the newest listen (epoch ms, None: none yet) and the served vector as
-    little-endian float32, `len(FEATURES)` of them."""
+    little-endian float32, `len(FEATURES)` of them. `level` is a `Level`, `flags` are `ProfileFlag`s, as plain numbers: a
+    decision reads them many times, and each operation on an enum costs more than the rule it serves."""
 
-    level: Level
-    flags: ProfileFlag
+    level: int
+    flags: int
     newest_listen_ms: int | None
     vector: bytes
 

@@ -2,6 +2,7 @@
 
 import base64
 import gc
+import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ SERVICE_VERSION = "0.1.0"
 LOG_LINGER_MS = 20
 """Decisions are logged in batches of this span; nobody waits for them."""
 FLUSH_SECONDS = 5.0
+SWITCH_SECONDS = 0.0005
 
 
 def now_ms() -> int:
@@ -85,6 +87,8 @@ def start_beside(parts: DecisionParts, stop: threading.Event, poll_seconds: floa
     ]
     for thread in threads:
         thread.start()
+    # A background thread in the middle of Python work (a scrape, a model being checked) gives way to an answer this soon.
+    sys.setswitchinterval(SWITCH_SECONDS)
     # What lives now lives as long as the process; without it a full collection costs a fraction of a millisecond.
     gc.collect()
     gc.freeze()

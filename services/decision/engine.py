@@ -7,7 +7,7 @@ from typing import Final, Protocol
 import numpy as np
 
 from interlude.contacts.campaign import Campaign
-from interlude.contacts.caps import Channel, cap_use
+from interlude.contacts.caps import NO_USE, Channel, cap_use
 from interlude.contacts.ledger import LedgerUnavailable, Reservation, ReservationRequest
 from interlude.features.schema import FEATURES
 from interlude.features.state import hash_id
@@ -99,12 +99,10 @@ class DecisionEngine:
         except ListenersUnavailable:
             return _unread(questions, Rung.NO_FEATURES, now_ms)
         serving = self._champion.serving
-        facts = [_facts(question, listener, now_ms) for question, listener in zip(questions, listeners, strict=True)]
-        facts = _scored(facts, serving)
-        version = serving.version if serving else ""
+        scores = _scores(listeners, serving)
         return [
-            Answer(question, decide(known), known, version, now_ms)
-            for question, known in zip(questions, facts, strict=True)
+            _judge(question, listener, score, serving, now_ms)
+            for question, listener, score in zip(questions, listeners, scores, strict=True)
         ]
 
     def _reserve(self, answers: list[Answer]) -> list[Answer]:
@@ -119,25 +117,27 @@ class DecisionEngine:
         return [_after(answer, next(results)) if answer.show else answer for answer in answers]
 
 
-def _facts(question: Question, listener: Listener, now_ms: int) -> Facts:
-    use = cap_use(listener.contacts, now_ms, request_hash=hash_id(question.request_id)) if listener.contacts else None
-    facts = Facts(question.campaign, listener=listener.features)
-    return facts if use is None else replace(facts, cap_use=use)
+def _judge(question: Question, listener: Listener, score: float | None, serving: Serving | None, now_ms: int) -> Answer:
+    contacts = listener.contacts
+    facts = Facts(
+        question.campaign,
+        Rung.NO_MODEL if serving is None else Rung.FULL,
+        listener.features,
+        cap_use(contacts, now_ms, request_hash=hash_id(question.request_id)) if contacts else NO_USE,
+        score,
+        0.0 if serving is None else serving.threshold,
+    )
+    return Answer(question, decide(facts), facts, "" if serving is None else serving.version, now_ms)
 
 
-def _scored(facts: list[Facts], serving: Serving | None) -> list[Facts]:
-    """The facts with scores, from one run of the model over every listener with features."""
-    if serving is None:
-        return [replace(known, rung=Rung.NO_MODEL) for known in facts]
-    vectors = [known.listener.vector for known in facts if known.listener is not None]
-    if not vectors:
-        return facts
+def _scores(listeners: Sequence[Listener], serving: Serving | None) -> list[float | None]:
+    """One score per listener, None without features or model, from one run of the model."""
+    vectors = [listener.features.vector for listener in listeners if listener.features is not None]
+    if serving is None or not vectors:
+        return [None] * len(listeners)
     matrix = np.frombuffer(b"".join(vectors), dtype="<f4").reshape(len(vectors), len(FEATURES))
     scores = iter(serving.scorer.score_vectors(matrix).tolist())
-    return [
-        known if known.listener is None else replace(known, score=next(scores), threshold=serving.threshold)
-        for known in facts
-    ]
+    return [None if listener.features is None else next(scores) for listener in listeners]
 
 
 def _unread(questions: Sequence[Question], rung: Rung, now_ms: int) -> list[Answer]:

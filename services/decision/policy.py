@@ -73,21 +73,27 @@ def decide(facts: Facts) -> Reason:
     return Reason.SHOW
 
 
-def _has(facts: Facts, flag: ProfileFlag) -> bool:
-    return facts.listener is not None and bool(facts.listener.flags & flag)
+_KNOWN: Final = ProfileFlag.KNOWN.value
+_ACTIVE: Final = ProfileFlag.ACTIVE.value
+_CONSENT: Final = ProfileFlag.CONSENT_PLAYER_OFFERS.value
+_GOLD: Final = Level.GOLD.value
+
+
+def _has(facts: Facts, flag: int) -> bool:
+    return facts.listener is not None and facts.listener.flags & flag != 0
 
 
 def _profile_text(facts: Facts) -> str:
     if facts.listener is None:
         return "nothing is known of this customer"
-    return "a profile is known" if _has(facts, ProfileFlag.KNOWN) else "listens are known, a profile is not"
+    return "a profile is known" if _has(facts, _KNOWN) else "listens are known, a profile is not"
 
 
 def _level_text(facts: Facts) -> str:
-    return f"level {facts.listener.level.name}" if facts.listener else "no level known"
+    return f"level {Level(facts.listener.level).name}" if facts.listener else "no level known"
 
 
-def _yes_no(question: str, flag: ProfileFlag) -> Callable[[Facts], str]:
+def _yes_no(question: str, flag: int) -> Callable[[Facts], str]:
     return lambda facts: f"{question}: {'yes' if _has(facts, flag) else 'no'}"
 
 
@@ -149,26 +155,26 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         Reason.UNKNOWN_CUSTOMER,
-        lambda facts: not _has(facts, ProfileFlag.KNOWN),
+        lambda facts: not _has(facts, _KNOWN),
         _profile_text,
         _fixed("a profile has to arrive on the topic customers"),
     ),
     Rule(
         Reason.INACTIVE,
-        lambda facts: not _has(facts, ProfileFlag.ACTIVE),
-        _yes_no("account active", ProfileFlag.ACTIVE),
+        lambda facts: not _has(facts, _ACTIVE),
+        _yes_no("account active", _ACTIVE),
         _fixed("the account has to be active"),
     ),
     Rule(
         Reason.LEVEL,
-        lambda facts: facts.listener is not None and facts.listener.level is Level.GOLD,
+        lambda facts: facts.listener is not None and facts.listener.level == _GOLD,
         _level_text,
         _fixed("Gold has everything the offer sells"),
     ),
     Rule(
         Reason.NO_CONSENT,
-        lambda facts: not _has(facts, ProfileFlag.CONSENT_PLAYER_OFFERS),
-        _yes_no("consent to offers in the player", ProfileFlag.CONSENT_PLAYER_OFFERS),
+        lambda facts: not _has(facts, _CONSENT),
+        _yes_no("consent to offers in the player", _CONSENT),
         _fixed("the customer has to consent"),
     ),
     Rule(

@@ -7,7 +7,7 @@ from interlude.features.codec import HotFeatures
 from interlude.features.schema import FEATURES, SCHEMA_VERSION
 from interlude.v1 import decision_pb2 as pb
 from services.decision.engine import Answer
-from services.decision.policy import RULES, Reason, Rung
+from services.decision.policy import RULES, Rung
 from services.decision.tokens import Shown, TokenIssuer
 
 CERTAIN = 1.0
@@ -83,11 +83,6 @@ def to_explanation(answer: Answer) -> pb.ExplainResponse:
     response = to_response(answer, tokens=None)
     response.ClearField("decision_id")
     return pb.ExplainResponse(answer=response, rules=rules, features=features)
-
-
-def reason_name(reason: Reason) -> str:
-    """The reason as metrics label it."""
-    return reason.name.lower()
 
 
 def _feature_age_ms(listener: HotFeatures | None, now_ms: int) -> int | None:

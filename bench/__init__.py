@@ -1,0 +1,1 @@
+"""Measurements, not tests: `make bench`. Every ratio is taken side by side in one run."""

@@ -1,0 +1,96 @@
+"""The listeners and the model that a measurement runs on, made from nothing but a seed."""
+
+import hashlib
+import random
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import redis
+from skl2onnx import to_onnx
+from skl2onnx.common.data_types import FloatTensorType
+from sklearn.linear_model import LogisticRegression
+
+from interlude.features.codec import encode_hot, hot_key
+from interlude.features.fold import fold
+from interlude.features.schema import FEATURE_NAMES, FINGERPRINTS
+from interlude.features.state import Level, Listen, ListenerState, Profile
+from interlude.models.manifest import GoldenRow, Manifest, sign
+from interlude.models.store import ModelStore
+
+SEED: Final = 20_141_001
+LISTENS_EACH: Final = 20
+DAY_MS: Final = 24 * 60 * 60 * 1000
+WEIGHTS: Final = (4.0, -2.0, 1.5, 0.5, 3.0, -1.0)
+
+
+def fill_redis(client: "redis.Redis", customers: int, newest_ms: int) -> np.ndarray:
+    """Write `customers` listeners with a profile and a history; returns their vectors, shape (customers, features)."""
+    random_source = random.Random(SEED)
+    vectors = np.empty((customers, len(FEATURE_NAMES)), np.float32)
+    pipeline = client.pipeline(transaction=False)
+    for customer_id in range(customers):
+        hot = encode_hot(_listener(random_source, newest_ms))
+        vectors[customer_id] = np.frombuffer(hot[-4 * len(FEATURE_NAMES) :], "<f4")
+        pipeline.set(hot_key(customer_id), hot)
+        if customer_id % 1000 == 999:
+            pipeline.execute()
+    pipeline.execute()
+    return vectors
+
+
+def publish_model(store: ModelStore, private_key: str, vectors: np.ndarray, show_share: float) -> str:
+    """Promote a logistic regression whose threshold lets `show_share` of the listeners pass; returns its version."""
+    model = LogisticRegression()
+    model.classes_ = np.array([0, 1])
+    model.coef_ = np.array([WEIGHTS])
+    model.intercept_ = np.array([-1.0])
+    model.n_features_in_ = len(FEATURE_NAMES)
+    onnx = to_onnx(
+        model,
+        initial_types=[("features", FloatTensorType([None, len(FEATURE_NAMES)]))],
+        options={id(model): {"zipmap": False}},
+        target_opset=22,
+    ).SerializeToString()
+    probabilities = model.predict_proba(vectors)[:, 1]
+    golden = tuple(
+        GoldenRow(tuple(map(float, row)), float(probability))
+        for row, probability in zip(vectors[:16], probabilities[:16], strict=True)
+    )
+    manifest = Manifest(
+        algorithm="logistic_regression",
+        model_sha256=hashlib.sha256(onnx).hexdigest(),
+        features=FEATURE_NAMES,
+        fingerprints=tuple(FINGERPRINTS.values()),
+        threshold=float(np.quantile(probabilities, 1 - show_share)),
+        golden=golden,
+        metrics={},
+        trained_at_ms=1,
+        training_rows=len(vectors),
+        training_source="bench",
+    )
+    version = store.publish(manifest, sign(manifest.to_json(), private_key), onnx)
+    store.promote(version)
+    return version
+
+
+def write_campaigns(path: Path) -> Path:
+    """A campaign whose caps a measurement does not reach, so that the mix of answers stays the same."""
+    path.write_text('{"campaigns": [{"campaign_id": "bench", "contacts_per_day": 64, "minimum_gap_minutes": 0}]}')
+    return path
+
+
+def _listener(random_source: random.Random, newest_ms: int) -> ListenerState:
+    profile = Profile(1, Level.FREE, active=True, consent_player_offers=True, consent_sms=False)
+    state = fold(ListenerState(), profile).state
+    mobile_share = random_source.random()
+    for place in range(LISTENS_EACH):
+        listen = Listen(
+            played_at_ms=newest_ms - random_source.randrange(30 * DAY_MS),
+            event_hash=place,
+            track_id=random_source.randrange(40),
+            mobile=random_source.random() < mobile_share,
+            utc_offset_minutes=0,
+        )
+        state = fold(state, listen).state
+    return state
