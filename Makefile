@@ -8,6 +8,8 @@ help:  ## what there is to make
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-8s %s\n", $$1, $$2}'
 
 setup:  ## install everything into .venv and the user's cache; all others do it when it is due
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 8))' 2>/dev/null || { \
+	  echo "setup: Python 3.11 or newer is needed and '$(PYTHON)' is none: install it, or name one with PYTHON=/path/to/python3.11."; exit 1; }
 	@$(PYTHON) -m devstack.bootstrap
 
 demo: setup  ## the main job end to end on one screen; KEEP=1 stays up, DATA=directory replays real logs
@@ -20,7 +22,7 @@ lint: setup  ## ruff, formatting, mypy strict, import contracts
 	@$(VENV)/ruff check --quiet .
 	@$(VENV)/ruff format --check --quiet .
 	@$(VENV)/mypy --no-error-summary .
-	@$(VENV)/lint-imports --no-timeout 2>/dev/null || $(VENV)/lint-imports
+	@$(VENV)/lint-imports
 
 bench: setup  ## measure decisions, freshness and throughput on this machine
 	@$(VENV)/python -m bench

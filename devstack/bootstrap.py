@@ -49,7 +49,7 @@ def main() -> None:
     try:
         find_java()
         python = find_python()
-        if not _is_current(python):
+        if not _is_current():
             _install(python)
         _prepare_jars()
     except (SetupFailed, JavaMissing) as error:
@@ -72,13 +72,12 @@ def find_python() -> str:
     )
 
 
-def _fingerprint(python: str) -> str:
-    content = b"\0".join(lock.read_bytes() for lock in _LOCKS)
-    return hashlib.sha256(content + python.encode()).hexdigest()
+def _fingerprint() -> str:
+    return hashlib.sha256(b"\0".join(lock.read_bytes() for lock in _LOCKS)).hexdigest()
 
 
-def _is_current(python: str) -> bool:
-    return _STAMP.is_file() and _STAMP.read_text() == _fingerprint(python) and (_VENV / "bin" / "python").exists()
+def _is_current() -> bool:
+    return _STAMP.is_file() and _STAMP.read_text() == _fingerprint() and (_VENV / "bin" / "python").exists()
 
 
 def _install(python: str) -> None:
@@ -86,11 +85,11 @@ def _install(python: str) -> None:
     # The stamp goes first: an interrupted installation has to be repeated.
     _STAMP.unlink(missing_ok=True)
     if not (_VENV / "bin" / "python").exists():
-        _step("creating .venv", [str(uv), "venv", "--allow-existing", "--python", python, str(_VENV)])
+        _step("creating .venv", [str(uv), "venv", "--clear", "--python", python, str(_VENV)])
     command = [str(uv), "pip", "sync", "--require-hashes", "--python", str(_VENV / "bin" / "python")]
     command += ["--build-constraints", str(_REQUIREMENTS / "build.txt"), str(_REQUIREMENTS / "dev.txt")]
     _step("installing the Python packages (longest step, the first time)", command, hint=_NETWORK)
-    _STAMP.write_text(_fingerprint(python))
+    _STAMP.write_text(_fingerprint())
 
 
 def ensure_uv(python: str = sys.executable) -> Path:

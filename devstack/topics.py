@@ -1,6 +1,7 @@
 """The topics of the whole system, created the way that the services need them."""
 
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,6 +17,7 @@ _CUSTOMER_TOPIC_BYTES: Final = 2 * _MIB
 # A dead letter is the record as it came plus what was wrong with it.
 _DEAD_LETTER_BYTES: Final = 4 * _MIB
 _TIMEOUT_S: Final = 30.0
+_POLL_S: Final = 0.02
 _READERS: Final = {
     "enricher": (Topic.LISTENS, Topic.AD_EVENTS, Topic.CUSTOMERS, Topic.SMS_EVENTS),
     "sms": (Topic.SMS_REQUESTS, Topic.CUSTOMERS),
@@ -58,30 +60,47 @@ def plan_topics(partitions: int = DEFAULT_PARTITIONS, prefix: str = "") -> tuple
 
 
 def create_topics(bootstrap: str, partitions: int = DEFAULT_PARTITIONS, prefix: str = "") -> None:
-    """Creates what is missing of `plan_topics` and returns when all are there. Raises KafkaException."""
+    """Creates what is missing of `plan_topics` and returns when all are there. Raises KafkaException, TimeoutError."""
     create(bootstrap, plan_topics(partitions, prefix))
 
 
 def create(bootstrap: str, plans: Sequence[TopicPlan]) -> None:
-    """Creates those that do not exist yet. Raises KafkaException."""
+    """Creates those that do not exist yet. Raises KafkaException, TimeoutError."""
     admin = AdminClient({"bootstrap.servers": bootstrap})
     created = admin.create_topics([plan.to_new_topic() for plan in plans], operation_timeout=_TIMEOUT_S)
     for result in created.values():
         _finish(result.exception(_TIMEOUT_S), KafkaError.TOPIC_ALREADY_EXISTS)
+    _wait(lambda: all(_has_leaders(admin, plan) for plan in plans), "created")
 
 
 def delete_topics(bootstrap: str, names: Iterable[str]) -> None:
-    """Deletes them with all they hold; one that does not exist is fine. Raises KafkaException."""
+    """Deletes them with all they hold; one that does not exist is fine. Raises KafkaException, TimeoutError."""
     admin = AdminClient({"bootstrap.servers": bootstrap})
-    for result in admin.delete_topics(list(names), operation_timeout=_TIMEOUT_S).values():
+    gone = set(names)
+    for result in admin.delete_topics(list(gone), operation_timeout=_TIMEOUT_S).values():
         _finish(result.exception(_TIMEOUT_S), KafkaError.UNKNOWN_TOPIC_OR_PART)
+    _wait(lambda: gone.isdisjoint(admin.list_topics(timeout=_TIMEOUT_S).topics), "deleted")
 
 
 def recreate_topics(bootstrap: str, partitions: int = DEFAULT_PARTITIONS) -> None:
-    """Empties the system's topics by deleting and creating them. Raises KafkaException."""
+    """Empties the system's topics by deleting and creating them. Raises KafkaException, TimeoutError."""
     plans = plan_topics(partitions)
     delete_topics(bootstrap, [plan.name for plan in plans])
     create(bootstrap, plans)
+
+
+def _has_leaders(admin: AdminClient, plan: TopicPlan) -> bool:
+    found = admin.list_topics(plan.name, timeout=_TIMEOUT_S).topics[plan.name]
+    return found.error is None and len(found.partitions) > 0 and all(p.leader >= 0 for p in found.partitions.values())
+
+
+def _wait(done: Callable[[], bool], what: str) -> None:
+    """The controller answers before the broker acts on it: in between, a record may go into a topic that is going away."""
+    deadline = time.monotonic() + _TIMEOUT_S
+    while not done():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"topics were not {what} within {_TIMEOUT_S:.0f} s")
+        time.sleep(_POLL_S)
 
 
 def _finish(error: BaseException | None, tolerated: int) -> None:
