@@ -1,0 +1,269 @@
+"""A few requests at a time, from "may we?" to "what became of it". At most once, whatever crashes where.
+
+A request's message is submitted only after (1) the ledger answered RESERVED to it, which it does once per customer and
+campaign, and (2) its journal entry was changed atomically to SUBMITTING with this process's token. Whoever finds another
+process's SUBMITTING entry, or a reservation without an entry, ends the request as uncertain and submits nothing.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, NamedTuple, Protocol
+
+import structlog
+
+from interlude.contacts.campaign import Campaign, Campaigns
+from interlude.contacts.caps import Channel
+from interlude.contacts.ledger import LedgerUnavailable, Reservation, ReservationRequest
+from interlude.servicekit.errors import Unavailable
+from services.sms.journal import Change, Entry, RequestKey, SentText, Status, key_of
+from services.sms.messages import OutgoingText, encode_text
+from services.sms.metrics import SmsMetrics
+from services.sms.policy import Reason, TextProfile, TextRequest, judge
+from services.sms.submission import SubmitOutcome, SubmitResult
+
+_REFUSALS: Final = {
+    Reservation.ALREADY_CONTACTED: Reason.ALREADY_SENT,
+    Reservation.FREQUENCY_CAP: Reason.FREQUENCY_CAP,
+    Reservation.MINIMUM_GAP: Reason.FREQUENCY_CAP,
+}
+
+log = structlog.get_logger()
+
+
+class Profiles(Protocol):
+    """Profiles by customer."""
+
+    def read(self, customer_ids: Sequence[int]) -> dict[int, TextProfile]: ...
+
+
+class Phones(Protocol):
+    """Opens sealed phone numbers."""
+
+    def open(self, customer_id: int, sealed: bytes) -> str: ...
+
+
+class Ledger(Protocol):
+    """The contact ledger."""
+
+    def reserve(self, requests: Sequence[ReservationRequest]) -> list[Reservation]: ...
+
+
+class RequestJournal(Protocol):
+    """How far each request got."""
+
+    def read(self, keys: Sequence[RequestKey]) -> dict[RequestKey, Entry]: ...
+
+    def replace(self, changes: Sequence[Change]) -> list[bool]: ...
+
+    def write(self, ends: Mapping[RequestKey, tuple[TextRequest, Entry]]) -> None: ...
+
+
+class Operator(Protocol):
+    """Takes messages. `submit` gives one result per message and raises nothing."""
+
+    @property
+    def is_bound(self) -> bool: ...
+
+    def submit(self, messages: Sequence[OutgoingText]) -> list[SubmitResult]: ...
+
+
+class EventOutbox(Protocol):
+    """Queues events for Kafka; tells whether an event is new."""
+
+    def put_event(self, sent: SentText, status: Status, reason: Reason, at_ms: int, message_id: str = "") -> bool: ...
+
+
+class _Candidate(NamedTuple):
+    """A request that no rule speaks against, with what it takes to send it."""
+
+    request: TextRequest
+    campaign: Campaign
+    message: OutgoingText
+    known: Entry | None
+
+
+class Dispatcher:
+    """Ends requests. `token` names this process and no other; `throttle_limit_ms` bounds how long one is offered."""
+
+    def __init__(
+        self,
+        *,
+        campaigns: Campaigns,
+        profiles: Profiles,
+        phones: Phones,
+        ledger: Ledger,
+        journal: RequestJournal,
+        operator: Operator,
+        outbox: EventOutbox,
+        metrics: SmsMetrics,
+        now_ms: Callable[[], int],
+        token: bytes,
+        throttle_limit_ms: int,
+    ) -> None:
+        self._campaigns = campaigns
+        self._profiles = profiles
+        self._phones = phones
+        self._ledger = ledger
+        self._journal = journal
+        self._operator = operator
+        self._outbox = outbox
+        self._metrics = metrics
+        self._now_ms = now_ms
+        self._token = token
+        self._throttle_limit_ms = throttle_limit_ms
+        self._ends: dict[RequestKey, tuple[TextRequest, Entry]] = {}
+        """Known to us and not yet in the journal: Redis may go away right after the operator answered."""
+        self._reserved: dict[RequestKey, int] = {}
+        """Reserved by us at that time, and not yet in the journal."""
+        self._throttled_since_ms: dict[RequestKey, int] = {}
+
+    def dispatch(self, requests: Sequence[TextRequest]) -> None:
+        """1. what ended before is told again and not done again; 2. rules; 3. is there a session?; 4. reserve;
+        5. claim; 6. submit; 7. write down how it ended, then tell.
+
+        `requests` are different ones. Raises `Unavailable`: then call again with the same.
+        """
+        self._settle()
+        known = self._journal.read([key_of(request) for request in requests])
+        candidates = self._judge([request for request in requests if self._is_open(request, known)], known)
+        self._settle()
+        if not candidates:
+            return
+        if not self._operator.is_bound:
+            raise Unavailable("no session with the SMS operator")
+        claimed = self._claim(self._reserve(candidates))
+        # Nothing may come between the submission and `_ends` having its results.
+        waiting = self._submit(claimed)
+        self._settle()
+        if waiting:
+            self._journal.replace(waiting)
+            raise Unavailable("the SMS operator takes no more messages now")
+
+    def _is_open(self, request: TextRequest, known: Mapping[RequestKey, Entry]) -> bool:
+        """Whether something is still to be done for `request`; ends those that nobody knows the fate of."""
+        entry = known.get(key_of(request))
+        if entry is None or entry.status is Status.ACCEPTED:
+            return True
+        if entry.status is not Status.SUBMITTING:
+            if self._tell(request, entry):
+                self._metrics.repeated.inc()
+            return False
+        if entry.note == self._token:
+            return True  # ours, and no end is known to us: Redis went away before we submitted anything
+        self._end(request, Status.FAILED, Reason.UNCERTAIN, entry.accepted_at_ms)
+        return False
+
+    def _judge(self, requests: Sequence[TextRequest], known: Mapping[RequestKey, Entry]) -> list[_Candidate]:
+        profiles = self._profiles.read([request.customer_id for request in requests])
+        now_ms = self._now_ms()
+        candidates = []
+        for request in requests:
+            campaign = self._campaigns.find(request.campaign_id)
+            profile = profiles.get(request.customer_id)
+            reason = judge(request, campaign, profile, now_ms)
+            entry = known.get(key_of(request))
+            if reason or campaign is None or profile is None:
+                self._end(request, Status.SUPPRESSED, reason, entry.accepted_at_ms if entry else 0)
+            else:
+                phone = self._phones.open(request.customer_id, profile.sealed_phone)
+                message = OutgoingText(phone, encode_text(campaign.sms_text))
+                candidates.append(_Candidate(request, campaign, message, entry))
+        return candidates
+
+    def _reserve(self, candidates: Sequence[_Candidate]) -> list[_Candidate]:
+        """Those for which the right to send is ours; the others end here."""
+        asking = [one for one in candidates if one.known is None and key_of(one.request) not in self._reserved]
+        now_ms = self._now_ms()
+        try:
+            answers = self._ledger.reserve([_reservation(one, now_ms) for one in asking]) if asking else []
+        except LedgerUnavailable as error:
+            raise Unavailable(f"the contact ledger does not answer: {error}") from error
+        refused = set()
+        for one, answer in zip(asking, answers, strict=True):
+            if answer is Reservation.RESERVED:
+                self._reserved[key_of(one.request)] = now_ms
+                continue
+            refused.add(key_of(one.request))
+            if answer is Reservation.REPEATED:
+                self._end(one.request, Status.FAILED, Reason.UNCERTAIN, 0)
+            else:
+                self._end(one.request, Status.SUPPRESSED, _REFUSALS[answer], 0)
+        return [one for one in candidates if key_of(one.request) not in refused]
+
+    def _claim(self, candidates: Sequence[_Candidate]) -> list[tuple[_Candidate, Entry]]:
+        """Candidates with their SUBMITTING entries, written."""
+        claimed = [(one, self._submitting(one)) for one in candidates]
+        done = self._journal.replace([Change(key_of(one.request), one.known, entry) for one, entry in claimed])
+        for one, _ in claimed:
+            self._reserved.pop(key_of(one.request), None)
+        if not all(done):
+            raise Unavailable("another instance works on the same requests")
+        for one, entry in claimed:
+            self._outbox.put_event(_named(one.request), Status.ACCEPTED, Reason.NONE, entry.accepted_at_ms)
+        return claimed
+
+    def _submitting(self, one: _Candidate) -> Entry:
+        accepted_at_ms = one.known.accepted_at_ms if one.known else self._reserved[key_of(one.request)]
+        return Entry(Status.SUBMITTING, accepted_at_ms=accepted_at_ms, note=self._token)
+
+    def _submit(self, claimed: Sequence[tuple[_Candidate, Entry]]) -> list[Change]:
+        """Submit all; returns the way back to ACCEPTED for those that the operator has certainly not taken."""
+        if not claimed:
+            return []
+        results = self._operator.submit([one.message for one, _ in claimed])
+        waiting = []
+        for (one, entry), result in zip(claimed, results, strict=True):
+            if result.outcome is SubmitOutcome.NOT_TAKEN and not self._is_throttled_too_long(one.request, result):
+                accepted = Entry(Status.ACCEPTED, accepted_at_ms=entry.accepted_at_ms)
+                waiting.append(Change(key_of(one.request), entry, accepted))
+            else:
+                self._end_submitted(one.request, entry, result)
+        return waiting
+
+    def _is_throttled_too_long(self, request: TextRequest, result: SubmitResult) -> bool:
+        if not result.command_status:
+            return False
+        now_ms = self._now_ms()
+        since_ms = self._throttled_since_ms.setdefault(key_of(request), now_ms)
+        return now_ms - since_ms >= self._throttle_limit_ms
+
+    def _end_submitted(self, request: TextRequest, entry: Entry, result: SubmitResult) -> None:
+        if result.outcome is SubmitOutcome.TAKEN:
+            self._end(request, Status.SENT, Reason.NONE, entry.accepted_at_ms, result.message_id)
+        elif result.outcome is SubmitOutcome.UNCERTAIN:
+            self._end(request, Status.FAILED, Reason.UNCERTAIN, entry.accepted_at_ms)
+        else:
+            log.warning("operator refused", command_status=result.command_status)
+            self._end(request, Status.FAILED, Reason.OPERATOR_REFUSED, entry.accepted_at_ms)
+
+    def _end(
+        self, request: TextRequest, status: Status, reason: Reason, accepted_at_ms: int, message_id: str = ""
+    ) -> None:
+        self._throttled_since_ms.pop(key_of(request), None)
+        entry = Entry(status, reason, accepted_at_ms, self._now_ms(), message_id.encode())
+        self._ends[key_of(request)] = (request, entry)
+
+    def _settle(self) -> None:
+        """Write down how requests ended, then tell. The other way round a crash in between would tell two stories."""
+        if not self._ends:
+            return
+        self._journal.write(self._ends)
+        ends, self._ends = self._ends, {}
+        for request, entry in ends.values():
+            self._metrics.requests.labels(entry.status.name.lower(), entry.reason.name.lower()).inc()
+            self._tell(request, entry)
+
+    def _tell(self, request: TextRequest, entry: Entry) -> bool:
+        """Queue the events of an ended request; False when that was done for this batch already."""
+        named = _named(request)
+        if entry.accepted_at_ms:
+            self._outbox.put_event(named, Status.ACCEPTED, Reason.NONE, entry.accepted_at_ms)
+        return self._outbox.put_event(named, entry.status, entry.reason, entry.at_ms, entry.note.decode())
+
+
+def _named(request: TextRequest) -> SentText:
+    return SentText(request.customer_id, request.campaign_id, request.request_id)
+
+
+def _reservation(one: _Candidate, now_ms: int) -> ReservationRequest:
+    key = key_of(one.request)
+    return ReservationRequest(key.customer_id, key.request_hash, one.campaign, Channel.SMS, now_ms, once=True)
