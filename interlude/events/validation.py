@@ -12,6 +12,7 @@ EVENT_ID_BYTES: Final = 128
 CAMPAIGN_ID_BYTES: Final = 64
 POSTAL_CODE_BYTES: Final = 16
 TIME_ZONE_BYTES: Final = 64
+MODEL_VERSION_BYTES: Final = 128
 UTC_OFFSET_MINUTES: Final = 14 * 60
 
 
@@ -47,6 +48,19 @@ def check_customer(customer: pb.Customer, now_ms: int) -> None:
         raise _invalid(f"birth_year is {customer.birth_year}, expected 0 to 9999")
 
 
+def check_sms_request(request: pb.SmsRequest, now_ms: int) -> None:
+    """Raise `InvalidEvent` unless `request` can be taken at `now_ms`."""
+    _check_text("request_id", request.request_id, EVENT_ID_BYTES)
+    _check_id("customer_id", request.customer_id)
+    _check_text("campaign_id", request.campaign_id, CAMPAIGN_ID_BYTES)
+    _check_time("requested_at_ms", request.requested_at_ms, now_ms)
+    if request.expires_at_ms < 0:
+        raise _invalid("expires_at_ms is negative")
+    if not 0 <= request.score <= 1:
+        raise _invalid(f"score is {request.score}, expected 0 to 1")
+    _check_text("model_version", request.model_version, MODEL_VERSION_BYTES, required=False)
+
+
 def check_key(key: bytes | None, customer_id: int) -> None:
     """Raise `InvalidEvent` unless the record's key is the customer id in decimal: only then is its partition the customer's."""
     if key != b"%d" % customer_id:
@@ -55,7 +69,8 @@ def check_key(key: bytes | None, customer_id: int) -> None:
 
 def customer_id_of(key: bytes | None) -> int:
     """The customer a record's key names; for tombstones, which have nothing else. Raises `InvalidEvent`."""
-    if key is None or not key.isdigit() or len(key) > 19 or int(key) >= 2**63:
+    # Exactly as producers write it: the same number written otherwise ("007") lies in another partition.
+    if key is None or not key.isdigit() or len(key) > 19 or key != b"%d" % int(key) or int(key) >= 2**63:
         raise _invalid("the record's key is not a customer_id in decimal")
     return int(key)
 

@@ -34,7 +34,10 @@ class BatchHandler(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ConsumerSettings:
-    """How a group reads. `max_records` bounds a batch."""
+    """How a group reads. `max_records` bounds a batch.
+
+    Of `first_topics`, all that is in Kafka when partitions are assigned is handled before any record of the other topics.
+    """
 
     bootstrap: str
     group_id: str
@@ -42,6 +45,7 @@ class ConsumerSettings:
     client_id: str
     max_records: int = 1000
     fetch_wait_ms: int = 10
+    first_topics: tuple[str, ...] = ()
 
 
 class UnequalPartitions(Exception):
@@ -58,6 +62,9 @@ class ConsumerLoop:
         self._pending: list[Message] = []
         self._handled: dict[tuple[str, int], int] = {}
         self._waiting = False
+        self._behind: set[tuple[str, int]] = set()
+        """Partitions of `first_topics` whose end was not reached since they were assigned."""
+        self._holding = False
         self._consumer = Consumer(
             {
                 "bootstrap.servers": settings.bootstrap,
@@ -66,6 +73,7 @@ class ConsumerLoop:
                 # Equal ranges of equal topics: one consumer owns a customer's partition in all of them.
                 "partition.assignment.strategy": "range",
                 "auto.offset.reset": "earliest",
+                "enable.partition.eof": bool(settings.first_topics),
                 "enable.auto.commit": False,
                 "enable.auto.offset.store": False,
                 "allow.auto.create.topics": False,
@@ -96,6 +104,7 @@ class ConsumerLoop:
                 self._pending = self._poll_batch()
                 if self._pending and self._handle_pending(stop):
                     self._commit()
+                self._release_held()
         finally:
             self._leave()
 
@@ -104,7 +113,23 @@ class ConsumerLoop:
         if first is None:
             return []
         records = [first, *self._consumer.consume(self._settings.max_records - 1, 0)]
-        return [record for record in records if not _is_error(record)]
+        return [record for record in records if not self._is_end(record) and not _is_error(record)]
+
+    def _is_end(self, record: Message) -> bool:
+        """Whether `record` only says that its partition was read to the end."""
+        error = record.error()
+        if error is None or error.code() != KafkaError._PARTITION_EOF:
+            return False
+        self._behind.discard((_topic(record), _partition(record)))
+        return True
+
+    def _release_held(self) -> None:
+        """Let the other topics flow when nothing of the first ones is missing any more."""
+        if self._holding and not self._behind:
+            log.info("caught up", topics=self._settings.first_topics)
+            self._holding = False
+            self._consumer.resume(self._consumer.assignment())
+            self._health.ready()
 
     def _handle_pending(self, stop: threading.Event) -> bool:
         """Handle the pending batch; False when the service stops before it could be handled."""
@@ -130,15 +155,20 @@ class ConsumerLoop:
         self._health.beat()
         # Paused partitions give no records; the call keeps us a member of the group and serves rebalances.
         record = self._consumer.poll(_RETRY_SECONDS)
-        if record is not None and not _is_error(record):
+        if record is not None and not self._is_end(record) and not _is_error(record):
             self._pending.append(record)  # fetched before the pause took hold
 
     def _resume(self) -> None:
         if self._waiting:
             log.info("resumed")
             self._waiting = False
-            self._health.ready()
-            self._consumer.resume(self._consumer.assignment())
+            if not self._holding:
+                self._health.ready()
+            self._consumer.resume(self._flowing(self._consumer.assignment()))
+
+    def _flowing(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
+        """Those that are not held back for the first topics."""
+        return [p for p in partitions if not self._holding or p.topic in self._settings.first_topics]
 
     def _commit(self) -> None:
         for record in self._pending:
@@ -163,10 +193,14 @@ class ConsumerLoop:
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         log.info("partitions assigned", partitions=sorted(f"{p.topic}/{p.partition}" for p in partitions))
-        if self._waiting:
-            consumer.assign(partitions)
-            consumer.pause(partitions)
-        else:
+        self._behind = {(p.topic, p.partition) for p in partitions if p.topic in self._settings.first_topics}
+        self._holding = bool(self._behind)
+        flowing = [] if self._waiting else self._flowing(partitions)
+        consumer.assign(partitions)
+        consumer.pause([partition for partition in partitions if partition not in flowing])
+        if self._holding:
+            self._health.unready(f"all of {', '.join(self._settings.first_topics)}")
+        elif not self._waiting:
             self._health.ready()
 
     def _revoked(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
