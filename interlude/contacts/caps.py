@@ -25,12 +25,16 @@ class Contact(NamedTuple):
 
 
 class CapUse(NamedTuple):
-    """How much of the caps is used: contacts in the last 24 hours, ms since the newest and until the first of them leaves the
-    24 hours (None: there is none)."""
+    """How much of the caps is used: ms since the newest contact (None: there is none), and for each contact of the last 24 hours
+    the ms until it leaves them, soonest first."""
 
-    contacts_last_day: int = 0
     since_last_contact_ms: int | None = None
-    until_one_leaves_ms: int | None = None
+    leave_in_ms: tuple[int, ...] = ()
+
+    @property
+    def contacts_last_day(self) -> int:
+        """Contacts in the last 24 hours."""
+        return len(self.leave_in_ms)
 
 
 NO_USE: Final = CapUse()
@@ -44,6 +48,6 @@ def cap_use(contacts: Sequence[Contact], now_ms: int, *, request_hash: int | Non
     times = [contact.at_ms for contact in contacts if contact.request_hash != request_hash]
     if not times:
         return NO_USE
-    counted = [at_ms for at_ms in times if at_ms > now_ms - DAY_MS]
-    until_one_leaves_ms = min(counted) + DAY_MS - now_ms if counted else None
-    return CapUse(len(counted), now_ms - max(times), until_one_leaves_ms)
+    leave_in_ms = sorted(at_ms + DAY_MS - now_ms for at_ms in times if at_ms > now_ms - DAY_MS)
+    # Clocks of replicas differ: a contact that is still to come was just now.
+    return CapUse(max(0, now_ms - max(times)), tuple(leave_in_ms))

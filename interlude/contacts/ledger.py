@@ -54,6 +54,10 @@ class LedgerUnavailable(Exception):
     """Redis did not answer: whether the contact was reserved is not known."""
 
 
+class CorruptContacts(ValueError):
+    """Bytes under `c:{id}` that are not rows of contacts."""
+
+
 def contacts_key(customer_id: int) -> str:
     """Where the contacts of a customer are kept; in one cluster slot with its features."""
     return f"c:{{{customer_id}}}"
@@ -65,13 +69,16 @@ def once_key(customer_id: int, campaign: Campaign, channel: Channel) -> str:
 
 
 def decode_contacts(value: bytes | None) -> tuple[Contact, ...]:
-    """The contacts in a value of `c:{id}`, oldest first."""
+    """The contacts in a value of `c:{id}`, oldest first. Raises `CorruptContacts`."""
     if not value:
         return ()
-    return tuple(
-        Contact(at_ms, request_hash, campaign_hash, Channel(channel))
-        for at_ms, request_hash, campaign_hash, channel in _CONTACT.iter_unpack(value)
-    )
+    try:
+        return tuple(
+            Contact(at_ms, request_hash, campaign_hash, Channel(channel))
+            for at_ms, request_hash, campaign_hash, channel in _CONTACT.iter_unpack(value)
+        )
+    except (struct.error, ValueError) as error:
+        raise CorruptContacts(f"contacts of {len(value)} bytes do not decode") from error
 
 
 class ContactLedger:

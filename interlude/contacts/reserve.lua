@@ -28,7 +28,7 @@ for start = 1, #ledger, SIZE do
   if at > now - kept then young[#young + 1] = row end
 end
 if counted >= limit then return 'frequency_cap' end
-if newest and now - newest < gap then return 'minimum_gap' end
+if newest and math.max(0, now - newest) < gap then return 'minimum_gap' end
 
 young[#young + 1] = contact
 local first = math.max(1, #young - rows_kept + 1)

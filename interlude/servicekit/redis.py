@@ -43,7 +43,7 @@ class ConnectionPerThread:
 
     def __init__(self, url: str, *, timeout_ms: int) -> None:
         self._pool = connect(url, timeout_ms=timeout_ms).connection_pool
-        self._timeout_seconds = timeout_ms / 1000
+        self.timeout_seconds: Final = timeout_ms / 1000
         self._local = threading.local()
 
     def call(self, *command: str | bytes | int, timeout_seconds: float | None = None) -> Any:
@@ -52,7 +52,7 @@ class ConnectionPerThread:
         A kept connection that turns out to be dead is replaced once. After any failure the connection is closed, so that a late
         answer can never be taken for that of another command. Raises redis' ConnectionError, TimeoutError, ResponseError.
         """
-        timeout = min(self._timeout_seconds, timeout_seconds or self._timeout_seconds)
+        timeout = min(self.timeout_seconds, timeout_seconds or self.timeout_seconds)
         kept: ConnectionInterface | None = getattr(self._local, "connection", None)
         if kept is not None and kept.is_connected:
             try:
@@ -61,7 +61,14 @@ class ConnectionPerThread:
                 kept.disconnect()
         connection = kept or self._pool.make_connection()
         self._local.connection = connection
+        _limit_connecting(connection, timeout)
         return _ask(connection, command, timeout)
+
+
+def _limit_connecting(connection: Any, timeout_seconds: float) -> None:
+    """Sending connects where there is no connection yet: that must not take longer than the answer may."""
+    connection.socket_connect_timeout = timeout_seconds
+    connection.socket_timeout = timeout_seconds
 
 
 def _ask(connection: ConnectionInterface, command: tuple[str | bytes | int, ...], timeout_seconds: float) -> Any:

@@ -5,9 +5,10 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from interlude.contacts.caps import Contact
-from interlude.contacts.ledger import contacts_key, decode_contacts
+from interlude.contacts.ledger import CorruptContacts, contacts_key, decode_contacts
 from interlude.features.codec import CorruptValue, HotFeatures, decode_hot, hot_key
 from interlude.servicekit.redis import ConnectionPerThread
 
@@ -35,7 +36,8 @@ class RedisListeners:
         on_corrupt: Callable[[], None],
         now_seconds: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`on_corrupt` is called for features that do not decode; their listener counts as unknown."""
+        """`on_corrupt` is called for values that do not decode: features of a listener who then counts as unknown, or contacts,
+        which the reservation reads again."""
         self._connections = connections
         self._on_corrupt = on_corrupt
         self._now_seconds = now_seconds
@@ -50,11 +52,12 @@ class RedisListeners:
         try:
             values = self._connections.call("MGET", *keys, timeout_seconds=timeout_seconds)
         except RedisError as error:
-            self._closed_until_seconds = self._now_seconds() + OPEN_SECONDS
+            if not self._was_in_a_hurry(error, timeout_seconds):
+                self._closed_until_seconds = self._now_seconds() + OPEN_SECONDS
             raise ListenersUnavailable(type(error).__name__) from error
         count = len(customer_ids)
         return [
-            Listener(self._features(features), decode_contacts(contacts))
+            Listener(self._features(features), self._contacts(contacts))
             for features, contacts in zip(values[:count], values[count:], strict=True)
         ]
 
@@ -66,3 +69,14 @@ class RedisListeners:
         except CorruptValue:
             self._on_corrupt()
             return None
+
+    def _contacts(self, value: bytes | None) -> tuple[Contact, ...]:
+        try:
+            return decode_contacts(value)
+        except CorruptContacts:
+            self._on_corrupt()
+            return ()
+
+    def _was_in_a_hurry(self, error: RedisError, timeout_seconds: float) -> bool:
+        """Whether the caller gave up before Redis could be called slow: one impatient caller must not speak for all."""
+        return isinstance(error, RedisTimeoutError) and timeout_seconds < self._connections.timeout_seconds

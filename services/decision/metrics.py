@@ -47,7 +47,7 @@ class DecisionMetrics:
         )
         self.corrupt_features = Counter(
             "interlude_decision_corrupt_features_total",
-            "Features in Redis that do not decode. Any: enricher and decision service run different schemas.",
+            "Features or contacts in Redis that do not decode. Any: enricher and decision service run different schemas.",
             registry=self.registry,
         )
         self.models_loaded = Counter(

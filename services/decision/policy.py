@@ -102,8 +102,11 @@ def _capped(facts: Facts) -> bool:
 
 
 def _cap_resets(facts: Facts) -> str:
-    until_ms = facts.cap_use.until_one_leaves_ms
-    return "raise contacts_per_day" if until_ms is None else f"cap resets in {_duration(until_ms)}"
+    """There is room again once as many contacts have left as are beyond the cap, and one more."""
+    cap = facts.campaign.contacts_per_day
+    if cap == 0:
+        return "raise contacts_per_day"
+    return f"cap resets in {_duration(facts.cap_use.leave_in_ms[facts.cap_use.contacts_last_day - cap])}"
 
 
 def _too_soon(facts: Facts) -> bool:
@@ -120,6 +123,21 @@ def _gap_text(facts: Facts) -> str:
 def _gap_ends(facts: Facts) -> str:
     gap_ms = facts.campaign.minimum_gap_minutes * MINUTE_MS
     return f"gap ends in {_duration(gap_ms - (facts.cap_use.since_last_contact_ms or 0))}"
+
+
+def _model_text(facts: Facts) -> str:
+    if facts.rung is Rung.NO_MODEL:
+        return "no model is loaded"
+    return "no features to score" if facts.score is None else "the model was asked"
+
+
+def _model_to_change(facts: Facts) -> str:
+    return "a model has to be promoted" if facts.rung is Rung.NO_MODEL else "features have to be known"
+
+
+def _below_threshold(facts: Facts) -> bool:
+    # Not `score < threshold`: a score that is not a number is no reason to show anything.
+    return facts.score is not None and not facts.score >= facts.threshold
 
 
 def _score_text(facts: Facts) -> str:
@@ -189,12 +207,12 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule(
         Reason.UNAVAILABLE,
         lambda facts: facts.score is None,
-        lambda facts: f"model: {'loaded' if facts.rung is not Rung.NO_MODEL else 'none loaded'}",
-        _fixed("a model has to be promoted"),
+        _model_text,
+        _model_to_change,
     ),
     Rule(
         Reason.LOW_SCORE,
-        lambda facts: facts.score is not None and facts.score < facts.threshold,
+        _below_threshold,
         _score_text,
         lambda facts: f"a score of at least {facts.threshold:.4f}",
     ),
