@@ -7,11 +7,10 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from interlude.v1 import decision_pb2, decision_pb2_grpc
+from services.decision.methods import SERVICE_NAME, method_handlers
 from services.decision.servicer import DecisionServicer
 from services.decision.settings import DecisionSettings
 
-_SERVICE = decision_pb2.DESCRIPTOR.services_by_name["DecisionService"].full_name
 REQUEST_BYTES_LIMIT = 256 * 1024
 """A full batch has some 50 KB."""
 
@@ -39,9 +38,11 @@ class GrpcFront:
                 ("grpc.keepalive_permit_without_calls", 1),
             ],
         )
-        decision_pb2_grpc.add_DecisionServiceServicer_to_server(servicer, self._server)
+        handlers = method_handlers(servicer)
+        self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE_NAME, handlers),))
+        self._server.add_registered_method_handlers(SERVICE_NAME, handlers)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        reflection.enable_server_reflection((_SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server)
+        reflection.enable_server_reflection((SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server)
         self._server.add_generic_rpc_handlers(tuple(extra))
         try:
             self.port = self._server.add_insecure_port(settings.listen)
@@ -59,5 +60,5 @@ class GrpcFront:
         self._server.stop(grace_seconds).wait()
 
     def _report(self, status: "health_pb2.HealthCheckResponse.ServingStatus") -> None:
-        for service in ("", _SERVICE):
+        for service in ("", SERVICE_NAME):
             self._health.set(service, status)

@@ -15,6 +15,7 @@ from interlude.v1 import decision_pb2 as pb
 from interlude.v1 import decision_pb2_grpc, events_pb2
 from services.decision.engine import Answer, DecisionEngine, Question
 from services.decision.journal import Journal
+from services.decision.methods import UNREADABLE
 from services.decision.metrics import DecisionMetrics
 from services.decision.outcomes import to_ad_event
 from services.decision.policy import Reason, Rung
@@ -40,6 +41,8 @@ def _guarded(method: Method[RequestT, ResponseT]) -> Method[RequestT, ResponseT]
     def guarded(self: "DecisionServicer", request: RequestT, context: grpc.ServicerContext) -> ResponseT:
         started = time.perf_counter()
         try:
+            if request is UNREADABLE:
+                raise InvalidRequest("request", "is not a binary message of this method")
             return method(self, request, context)
         except InvalidRequest as error:
             self.metrics.refused.labels(name, error.field.rpartition(".")[2]).inc()
