@@ -47,9 +47,14 @@ def load_scorer(stored: StoredModel) -> Scorer:
     if not golden:
         raise RefusedModel("golden", "the manifest has no golden rows")
     expected = np.array([row.probability for row in golden], np.float32)
-    got = scorer.score(np.array([row.features for row in golden], np.float32))
+    try:
+        got = scorer.score(np.array([row.features for row in golden], np.float32))
+    except Exception as error:  # numpy's, or ONNX Runtime's own, whose family has no common public parent
+        raise RefusedModel("golden", f"the golden rows cannot be scored ({type(error).__name__})") from error
     if not np.all(np.isfinite(got)):
         raise RefusedModel("golden", "the model answers with values that are not finite")
+    if got.shape != expected.shape:
+        raise RefusedModel("golden", f"the model gives {got.shape} answers to {expected.shape} rows")
     difference = float(np.max(np.abs(got - expected)))
     if difference > GOLDEN_TOLERANCE:
         raise RefusedModel("golden", f"golden rows differ by up to {difference:.2e}, limit {GOLDEN_TOLERANCE:.0e}")

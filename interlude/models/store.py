@@ -81,12 +81,9 @@ class ModelStore:
     def champion(self) -> Champion | None:
         """The pointer, None while nothing was promoted. Raises `RefusedModel` when it does not read."""
         try:
-            fields = json.loads(self._files.cat_file(posixpath.join(self._root, _CHAMPION)))
-            return Champion(fields["version"], fields["previous"])
+            return _to_champion(self._files.cat_file(posixpath.join(self._root, _CHAMPION)))
         except FileNotFoundError:
             return None
-        except (ValueError, KeyError, TypeError) as error:
-            raise RefusedModel("champion", "champion.json does not read") from error
 
     def promote(self, version: str) -> Champion:
         """Make `version` the champion; the one before it stays named for `rollback`. Raises `RefusedModel` if unknown."""
@@ -134,3 +131,14 @@ class ModelStore:
             file.flush()
             os.fsync(file.fileno())
         os.replace(unfinished, path)
+
+
+def _to_champion(document: bytes) -> Champion:
+    try:
+        fields = json.loads(document)
+        version, previous = fields["version"], fields["previous"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise RefusedModel("champion", "champion.json does not read") from error
+    if not (isinstance(version, str) and isinstance(previous, str)):
+        raise RefusedModel("champion", "champion.json names no versions")
+    return Champion(version, previous)

@@ -57,7 +57,7 @@ class ChampionWatcher:
         """Look at the champion pointer once, and load what it names if that does not serve yet."""
         try:
             champion = self._store.champion()
-        except (RefusedModel, OSError) as error:
+        except Exception as error:  # as in `_load`
             self._refuse("champion", str(error))
             return
         if champion is None or (self._serving is not None and champion.version == self._serving.version):
@@ -73,8 +73,9 @@ class ChampionWatcher:
             scorer = load_scorer(stored)
         except RefusedModel as error:
             self._refuse(error.check, error.problem, version)
-        except OSError as error:
-            self._refuse("read", str(error), version)
+        except Exception as error:
+            # Whatever a store's client raises: a watcher that ended would leave the old model serving for ever, unnoticed.
+            self._refuse("read", f"{type(error).__name__}: {error}", version)
         else:
             self._serving = Serving(version, scorer, stored.manifest.threshold)
             self._on_loaded(version)
