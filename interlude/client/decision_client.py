@@ -79,22 +79,22 @@ class DecisionClient:
     ) -> Decision:
         """Ask once, and return within the deadline. Give `request_id` to repeat a question; else each call is a new one."""
         request_id = request_id or uuid.uuid4().hex
-        request = pb.DecideRequest(
-            request_id=request_id, customer_id=customer_id, next_track_id=next_track_id, campaign_id=campaign_id
-        )
         try:
+            request = pb.DecideRequest(
+                request_id=request_id, customer_id=customer_id, next_track_id=next_track_id, campaign_id=campaign_id
+            )
             return _to_decision(request_id, self._stub.Decide(request, timeout=self._deadline_seconds))
-        except grpc.RpcError as error:
+        except (grpc.RpcError, ValueError) as error:  # ValueError: an id beyond 64 bits, a client that was closed
             return Decision(show=False, reason="NOT_ASKED", request_id=request_id, degraded=True, error=_status(error))
 
     def report(self, decision: Decision, outcome: Outcome, *, at_ms: int = 0) -> bool:
         """Tell what happened to a shown offer, at epoch ms `at_ms` (0: now). False when it could not be told: try again."""
-        request = pb.ReportOutcomeRequest(
-            outcome_token=decision.outcome_token, kind=events_pb2.AdEventKind.Name(outcome.value), at_ms=at_ms
-        )
         try:
+            request = pb.ReportOutcomeRequest(
+                outcome_token=decision.outcome_token, kind=events_pb2.AdEventKind.Name(outcome.value), at_ms=at_ms
+            )
             self._stub.ReportOutcome(request, timeout=REPORT_DEADLINE_MS / 1000)
-        except grpc.RpcError:
+        except (grpc.RpcError, ValueError):
             return False
         return True
 
@@ -114,7 +114,7 @@ class DecisionClient:
 def _to_decision(request_id: str, response: pb.DecideResponse) -> Decision:
     return Decision(
         show=response.show,
-        reason=pb.Reason.Name(response.reason).removeprefix("REASON_"),
+        reason=_reason_name(response.reason),
         request_id=request_id,
         decision_id=response.decision_id,
         campaign_id=response.campaign_id,
@@ -125,6 +125,12 @@ def _to_decision(request_id: str, response: pb.DecideResponse) -> Decision:
     )
 
 
-def _status(error: grpc.RpcError) -> str:
+def _reason_name(reason: int) -> str:
+    """The reason's name; its number when the service is newer than this client and has reasons of its own."""
+    known = pb.Reason.DESCRIPTOR.values_by_number.get(reason)
+    return str(reason) if known is None else known.name.removeprefix("REASON_")
+
+
+def _status(error: Exception) -> str:
     code = getattr(error, "code", None)
     return code().name if callable(code) else "UNKNOWN"
