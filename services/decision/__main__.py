@@ -52,7 +52,11 @@ def main() -> None:
     stop = stop_on_signals()
     metrics = DecisionMetrics()
     health = Health()
-    telemetry = TelemetryServer(settings.metrics_host, settings.metrics_port, metrics.registry, health)
+    try:
+        telemetry = TelemetryServer(settings.metrics_host, settings.metrics_port, metrics.registry, health)
+    except OSError as error:
+        address = f"{settings.metrics_host}:{settings.metrics_port}"
+        refuse_to_start(SERVICE, PortTaken(f"cannot serve metrics on {address}: {error.strerror}"))
     telemetry.start()
     try:
         serve(settings, compose(settings, campaigns, metrics), stop, health)

@@ -6,6 +6,8 @@ from typing import ClassVar
 
 from pydantic import Field, SecretStr, field_validator
 
+from interlude.models.store import ModelStore
+from interlude.servicekit.redis import connect
 from interlude.servicekit.settings import ServiceSettings
 
 KEY_BYTES = 32
@@ -42,6 +44,21 @@ class DecisionSettings(ServiceSettings):
     """How often the champion pointer is looked at."""
     stop_grace_seconds: float = Field(default=10, ge=0, le=300)
     """How long calls in progress may take to end after SIGTERM."""
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_url(cls, value: str) -> str:
+        connect(value, timeout_ms=1)  # connects nowhere yet, but reads the whole URL
+        return value
+
+    @field_validator("model_store")
+    @classmethod
+    def _model_store(cls, value: str) -> str:
+        try:
+            ModelStore(value)
+        except ImportError as error:
+            raise ValueError(str(error)) from error
+        return value
 
     @field_validator("model_public_key")
     @classmethod
