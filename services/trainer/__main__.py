@@ -9,22 +9,25 @@ import os
 import sys
 import time
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from interlude.events.topics import PARTITIONER
 from interlude.models.manifest import RefusedModel
 from interlude.models.store import ModelStore
+from interlude.servicekit.errors import Unavailable
 from interlude.servicekit.lifecycle import refuse_to_start
 from interlude.servicekit.logs import configure_logs
+from interlude.servicekit.producing import RecordProducer
 from interlude.servicekit.settings import InvalidSettings, load_settings
-from services.trainer.arguments import Command, build_parser, to_request
-from services.trainer.dataset import UnusableRows, read_features_file
+from services.trainer.arguments import Command, build_parser
+from services.trainer.commands import Surroundings, run_audience, run_train
+from services.trainer.dataset import UnusableRows
 from services.trainer.publishing import public_key_of
 from services.trainer.registry import describe, list_versions
 from services.trainer.report import to_report
-from services.trainer.session import spark_session
 from services.trainer.settings import TrainerSettings
-from services.trainer.training import Stopwatch, Trainer
 
 DONE: Final = 0
 FAILED: Final = 1
@@ -43,41 +46,41 @@ def main() -> int:
         refuse_to_start("trainer", ValueError("TRAINER_MODEL_PRIVATE_KEY is not the base64 of 32 bytes"))
     configure_logs("trainer", settings.log_level)
     try:
-        return _run(Command(arguments.command), arguments, settings, public_key)
-    except (UnusableRows, RefusedModel) as error:
+        around = Surroundings(settings, ModelStore(settings.model_store), public_key, _now_ms)
+        return _run(Command(arguments.command), arguments, around)
+    except (UnusableRows, RefusedModel, Unavailable) as error:
         print(f"{arguments.command}: {error}", file=sys.stderr)
         return FAILED
 
 
-def _run(command: Command, arguments: argparse.Namespace, settings: TrainerSettings, public_key: str) -> int:
-    store = ModelStore(settings.model_store)
+def _run(command: Command, arguments: argparse.Namespace, around: Surroundings) -> int:
+    store = around.store
     if command is Command.TRAIN:
-        return _train(arguments, settings, store)
+        return _train(arguments, around)
+    if command is Command.AUDIENCE:
+        os.nice(around.settings.nice)
+        return _tell(run_audience(arguments, around, partial(_open_producer, around.settings)), arguments.report)
     if command is Command.PROMOTE:
-        store.load(arguments.version, public_key)
+        store.load(arguments.version, around.public_key)
         return _tell(asdict(store.promote(arguments.version)), None)
     if command is Command.ROLLBACK:
         return _tell(asdict(store.rollback()), None)
     if command is Command.LIST:
-        return _tell(list_versions(store, public_key), None)
-    return _tell(describe(store, arguments.version, public_key), None)
+        return _tell(list_versions(store, around.public_key), None)
+    return _tell(describe(store, arguments.version, around.public_key), None)
 
 
-def _train(arguments: argparse.Namespace, settings: TrainerSettings, store: ModelStore) -> int:
-    os.nice(settings.nice)
-    watch = Stopwatch()
-    trainer = Trainer(store, settings.model_private_key, _now_ms)
-    with watch.step("total"):
-        start = time.perf_counter()
-        with spark_session(settings.spark_master, settings.spark_jars) as spark:
-            watch.seconds["start"] = round(time.perf_counter() - start, 3)
-            outcome = trainer.train(
-                lambda: read_features_file(spark, arguments.features_file), to_request(arguments), watch
-            )
+def _train(arguments: argparse.Namespace, around: Surroundings) -> int:
+    os.nice(around.settings.nice)
+    outcome = run_train(arguments, around)
     _tell(to_report(outcome), arguments.report)
     for sentence in outcome.chosen.verdict.refusals:
         print(f"refused: {sentence}", file=sys.stderr)
     return DONE if outcome.published else REFUSED
+
+
+def _open_producer(settings: TrainerSettings) -> RecordProducer:
+    return RecordProducer(settings.kafka_bootstrap, client_id="trainer", partitioner=PARTITIONER)
 
 
 def _tell(document: Any, report: Path | None) -> int:

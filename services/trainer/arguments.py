@@ -1,13 +1,14 @@
 """The command line: what can be asked for, and its defaults."""
 
 import argparse
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Final
 
 from services.trainer.dataset import Split
 from services.trainer.fitting import Plan
 from services.trainer.gate import Limits
+from services.trainer.history import RowKind, RowRule
 from services.trainer.linear import Algorithm
 from services.trainer.training import Request
 
@@ -23,24 +24,8 @@ class Command(StrEnum):
     SHOW = "show"
 
 
-class RowKind(StrEnum):
-    """What one training row of the log is about."""
-
-    IMPRESSIONS = "impressions"
-    CLICKS = "clicks"
-
-
-@dataclass(frozen=True, slots=True)
-class LogSource:
-    """Which rows of the log to train on."""
-
-    kind: RowKind
-    campaign: str
-    attribution_ms: int
-
-
-_HOUR_MS = 3_600_000
-_MEASURING_SEED_STEP = 1_000_003
+HOUR_MS: Final = 3_600_000
+_MEASURING_SEED_STEP: Final = 1_000_003
 """Distance of the measuring split's seed from the tuning split's: different folds even where their number is the same."""
 
 
@@ -79,9 +64,9 @@ def to_request(arguments: argparse.Namespace) -> Request:
     )
 
 
-def to_log_source(arguments: argparse.Namespace) -> LogSource:
+def to_row_rule(arguments: argparse.Namespace) -> RowRule:
     """The rows of the log that `train` was asked to use."""
-    return LogSource(RowKind(arguments.rows), arguments.campaign, round(arguments.attribution_hours * _HOUR_MS))
+    return RowRule(RowKind(arguments.rows), arguments.campaign, round(arguments.attribution_hours * HOUR_MS))
 
 
 def _add_train(parser: argparse.ArgumentParser) -> None:

@@ -32,7 +32,6 @@ def spark_session(master: str, jars: str) -> Iterator[SparkSession]:
     builder = (
         SparkSession.builder.master(master)
         .appName("interlude-trainer")
-        .config("spark.pyspark.python", sys.executable)
         .config("spark.executorEnv.PYTHONPATH", os.environ["PYTHONPATH"])
         .config("spark.driver.extraJavaOptions", f"{_JAVA_OPTIONS} -Dlog4j2.configurationFile={_LOG_SETTINGS}")
         .config("spark.ui.enabled", "false")
@@ -52,7 +51,8 @@ def spark_session(master: str, jars: str) -> Iterator[SparkSession]:
 
 
 def _show_code_to_workers() -> None:
-    """Put the directory of `interlude` and `services` first on PYTHONPATH, which Python workers inherit."""
+    """Make Python workers run this interpreter with `interlude` and `services` on its path; both go by inheritance."""
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     root = str(Path(interlude.__file__).resolve().parents[1])
     known = os.environ.get("PYTHONPATH", "")
     if root not in known.split(os.pathsep):

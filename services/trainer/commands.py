@@ -1,0 +1,97 @@
+"""The two commands that run Spark, from their arguments to their report."""
+
+import argparse
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from interlude.models.manifest import RefusedModel
+from interlude.models.store import ModelStore, StoredModel
+from services.trainer.arguments import HOUR_MS, to_request, to_row_rule
+from services.trainer.audience import Audience, score_audience
+from services.trainer.dataset import TrainingSet, UnusableRows, read_features_file
+from services.trainer.log_rows import read_log_rows
+from services.trainer.session import spark_session
+from services.trainer.settings import TrainerSettings
+from services.trainer.sms_requests import Mailing, Producer, write_requests
+from services.trainer.training import Outcome, Stopwatch, Trainer
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What both commands are given."""
+
+    settings: TrainerSettings
+    store: ModelStore
+    public_key: str
+    now_ms: Callable[[], int]
+
+
+def run_train(arguments: argparse.Namespace, around: Surroundings) -> Outcome:
+    """Train as asked. Raises `UnusableRows`."""
+    settings, watch = around.settings, Stopwatch()
+    trainer = Trainer(around.store, settings.model_private_key, around.now_ms)
+    start = time.perf_counter()
+    with watch.step("total"), spark_session(settings.spark_master, settings.spark_jars) as spark:
+        watch.seconds["start"] = round(time.perf_counter() - start, 3)
+        return trainer.train(lambda: _read(spark, arguments, around), to_request(arguments), watch)
+
+
+def run_audience(
+    arguments: argparse.Namespace, around: Surroundings, open_producer: Callable[[], Producer]
+) -> dict[str, Any]:
+    """Score everybody and, unless it is a dry run, ask for the texts. Raises `RefusedModel`, `UnusableRows`, `Unavailable`."""
+    settings, watch = around.settings, Stopwatch()
+    _require_kafka(settings)
+    champion = _champion(around)
+    with watch.step("score"), spark_session(settings.spark_master, settings.spark_jars) as spark:
+        audience = score_audience(spark, settings.kafka_bootstrap, champion, arguments.limit, around.now_ms())
+    written = 0
+    if not arguments.dry_run:
+        with watch.step("request"):
+            mailing = _mailing(arguments, champion.version, around.now_ms())
+            written = write_requests(open_producer(), audience.members, mailing)
+    return _audience_report(arguments, champion, audience, written, watch)
+
+
+def _read(spark: SparkSession, arguments: argparse.Namespace, around: Surroundings) -> TrainingSet:
+    if arguments.features_file is not None:
+        return read_features_file(spark, arguments.features_file)
+    _require_kafka(around.settings)
+    if not arguments.campaign:
+        raise UnusableRows("rows of the log need --campaign")
+    return read_log_rows(spark, around.settings.kafka_bootstrap, to_row_rule(arguments), around.now_ms())
+
+
+def _require_kafka(settings: TrainerSettings) -> None:
+    if not settings.kafka_bootstrap:
+        raise UnusableRows("TRAINER_KAFKA_BOOTSTRAP is not set, and the log is in Kafka")
+
+
+def _champion(around: Surroundings) -> StoredModel:
+    champion = around.store.champion()
+    if champion is None:
+        raise RefusedModel("champion", "there is no champion to score with; train and promote one")
+    return around.store.load(champion.version, around.public_key)
+
+
+def _mailing(arguments: argparse.Namespace, model_version: str, now_ms: int) -> Mailing:
+    return Mailing(arguments.campaign, model_version, now_ms, now_ms + round(arguments.expires_hours * HOUR_MS))
+
+
+def _audience_report(
+    arguments: argparse.Namespace, champion: StoredModel, audience: Audience, written: int, watch: Stopwatch
+) -> dict[str, Any]:
+    return {
+        "campaign": arguments.campaign,
+        "model_version": champion.version,
+        "threshold": champion.manifest.threshold,
+        "dry_run": arguments.dry_run,
+        "reasons": audience.reasons,
+        "written": written,
+        "skipped": audience.skipped,
+        "seconds": watch.seconds,
+    }
