@@ -73,6 +73,7 @@ def decide(facts: Facts) -> Reason:
     return Reason.SHOW
 
 
+_UNREAD: Final = (Rung.NO_FEATURES, Rung.NO_TIME)
 _KNOWN: Final = ProfileFlag.KNOWN.value
 _ACTIVE: Final = ProfileFlag.ACTIVE.value
 _CONSENT: Final = ProfileFlag.CONSENT_PLAYER_OFFERS.value
@@ -84,6 +85,8 @@ def _has(facts: Facts, flag: int) -> bool:
 
 
 def _profile_text(facts: Facts) -> str:
+    if facts.rung in _UNREAD:
+        return "nothing was read of this customer"
     if facts.listener is None:
         return "nothing is known of this customer"
     return "a profile is known" if _has(facts, _KNOWN) else "listens are known, a profile is not"
@@ -94,7 +97,12 @@ def _level_text(facts: Facts) -> str:
 
 
 def _yes_no(question: str, flag: int) -> Callable[[Facts], str]:
-    return lambda facts: f"{question}: {'yes' if _has(facts, flag) else 'no'}"
+    def text(facts: Facts) -> str:
+        if facts.listener is None:
+            return f"{question}: not known"
+        return f"{question}: {'yes' if _has(facts, flag) else 'no'}"
+
+    return text
 
 
 def _capped(facts: Facts) -> bool:
@@ -116,7 +124,7 @@ def _too_soon(facts: Facts) -> bool:
 
 def _gap_text(facts: Facts) -> str:
     since_ms = facts.cap_use.since_last_contact_ms
-    last = "no contact yet" if since_ms is None else f"last contact {_duration(since_ms)} ago"
+    last = "no contact yet" if since_ms is None else f"last contact {_elapsed(since_ms)} ago"
     return f"{last}, minimum gap {facts.campaign.minimum_gap_minutes} min"
 
 
@@ -145,8 +153,14 @@ def _score_text(facts: Facts) -> str:
     return f"{score}, threshold {facts.threshold:.4f}"
 
 
+def _elapsed(span_ms: int) -> str:
+    """A span that has passed, in units that are full: 19 min 59 s ago is less than a gap of 20 min."""
+    unit_ms = MINUTE_MS if span_ms >= MINUTE_MS else 1000
+    return _duration(span_ms // unit_ms * unit_ms)
+
+
 def _duration(span_ms: int) -> str:
-    """A span as a person says it: "3 h 12 min", "40 s"."""
+    """A span to wait, as a person says it, rounded up: "3 h 12 min", "40 s"."""
     seconds = max(0, -(-span_ms // 1000))
     if seconds < 60:
         return f"{seconds} s"
@@ -167,8 +181,8 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
     Rule(
         Reason.UNAVAILABLE,
-        lambda facts: facts.rung in (Rung.NO_FEATURES, Rung.NO_TIME),
-        lambda facts: f"features: {'not read' if facts.rung in (Rung.NO_FEATURES, Rung.NO_TIME) else 'read'}",
+        lambda facts: facts.rung in _UNREAD,
+        lambda facts: f"features: {'not read' if facts.rung in _UNREAD else 'read'}",
         _fixed("the feature store has to answer in time"),
     ),
     Rule(
