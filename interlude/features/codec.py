@@ -90,7 +90,7 @@ def decode_state(value: bytes | None) -> ListenerState:
         flags, listens, ad_events = _COUNTS.unpack_from(value, HEADER_BYTES)
         columns, end = _columns(value, HEADER_BYTES + _COUNTS.size, (listens, ad_events))
         profile = _decode_profile(value, end, ProfileFlag(flags))
-    except (struct.error, UnicodeDecodeError) as error:
+    except (struct.error, ValueError) as error:
         raise CorruptValue(f"state of {len(value)} bytes does not decode: {error}") from error
     return ListenerState(tuple(offsets), profile, Listens(*columns[:4]), AdEvents(*columns[4:]))
 
@@ -111,9 +111,12 @@ def decode_hot(value: bytes) -> HotFeatures:
     version, mark, level, flags, newest = _HOT.unpack(value)[:5]
     if version != LAYOUT_VERSION or mark != _SCHEMA_MARK:
         raise CorruptValue(f"features of layout {version}, schema mark {mark:08x}; expected {_SCHEMA_MARK:08x}")
-    return HotFeatures(
-        Level(level), ProfileFlag(flags), None if newest == _NO_LISTEN else newest, value[-_VECTOR_BYTES:]
-    )
+    try:
+        known_level = Level(level)
+    except ValueError as error:
+        raise CorruptValue(str(error)) from error
+    newest_listen_ms = None if newest == _NO_LISTEN else newest
+    return HotFeatures(known_level, ProfileFlag(flags), newest_listen_ms, value[-_VECTOR_BYTES:])
 
 
 def _flags(profile: Profile | None) -> int:
@@ -134,8 +137,6 @@ def _columns(value: bytes, start: int, counts: tuple[int, ...]) -> tuple[list[by
         for width in (8, 8, 8, 1):
             columns.append(value[start : start + width * count])
             start += width * count
-    if len(value) < start:
-        raise CorruptValue(f"state of {len(value)} bytes ends before its columns")
     return columns, start
 
 
@@ -148,10 +149,13 @@ def _encode_profile(profile: Profile | None, flags: int) -> bytes:
 
 
 def _decode_profile(value: bytes, start: int, flags: ProfileFlag) -> Profile | None:
+    """The profile, which is the last of a state: nothing may be missing of it or follow it."""
     if not flags & ProfileFlag.KNOWN:
+        _check_end(value, start)
         return None
     updated_at_ms, _, level, gender, birth_year, zone_bytes = _PROFILE.unpack_from(value, start)
-    zone = value[start + _PROFILE.size : start + _PROFILE.size + zone_bytes].decode()
+    zone_start = start + _PROFILE.size
+    _check_end(value, zone_start + zone_bytes)
     return Profile(
         updated_at_ms=updated_at_ms,
         level=Level(level),
@@ -160,5 +164,10 @@ def _decode_profile(value: bytes, start: int, flags: ProfileFlag) -> Profile | N
         consent_sms=bool(flags & ProfileFlag.CONSENT_SMS),
         gender=gender,
         birth_year=birth_year,
-        time_zone=zone,
+        time_zone=value[zone_start:].decode(),
     )
+
+
+def _check_end(value: bytes, end: int) -> None:
+    if len(value) != end:
+        raise CorruptValue(f"its counts make {end} bytes")

@@ -1,0 +1,139 @@
+"""State and features as bytes: what was written is read again, anything else is refused."""
+
+import struct
+from contextlib import suppress
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from interlude.features.codec import (
+    HEADER_BYTES,
+    LAYOUT_VERSION,
+    CorruptValue,
+    HotFeatures,
+    ProfileFlag,
+    decode_hot,
+    decode_state,
+    encode_header,
+    encode_hot,
+    encode_state,
+    hot_key,
+    state_key,
+)
+from interlude.features.fold import advance
+from interlude.features.schema import FEATURES
+from interlude.features.state import Level, ListenerState, Profile, Stream
+from interlude.features.vector import vector
+from tests.unit.features.histories import fold_all, histories, long_history, seeds
+
+states = st.builds(
+    lambda events, stream, offset: advance(fold_all(events), stream, offset),
+    st.one_of(histories, st.builds(long_history, seeds, st.integers(90, 130))),
+    st.sampled_from(Stream),
+    st.integers(0, 2**63 - 1),
+)
+GOLD = Profile(
+    1, Level.GOLD, active=True, consent_player_offers=False, consent_sms=True, birth_year=1984, time_zone="Asia/Kolkata"
+)
+FULL = advance(fold_all([*long_history(seed=3, size=30), GOLD]), Stream.LISTENS, 29)
+
+
+@settings(max_examples=30)
+@given(states)
+def test_a_state_is_read_as_it_was_written(state: ListenerState) -> None:
+    assert decode_state(encode_state(state)) == state
+
+
+@settings(max_examples=30)
+@given(states)
+def test_a_state_begins_with_its_header(state: ListenerState) -> None:
+    assert encode_state(state)[:HEADER_BYTES] == encode_header(state)
+
+
+@settings(max_examples=30)
+@given(states)
+def test_features_are_read_as_they_were_written(state: ListenerState) -> None:
+    hot = decode_hot(encode_hot(state))
+    assert struct.unpack(f"<{len(FEATURES)}f", hot.vector) == pytest.approx(vector(state), abs=1e-7)
+    assert hot.level == (state.profile.level if state.profile else Level.UNKNOWN)
+    times = [at_ms for (at_ms,) in struct.iter_unpack("<Q", state.listens.played_at_ms)]
+    assert hot.newest_listen_ms == max(times, default=None)
+
+
+def test_features_carry_every_bit_of_the_profile() -> None:
+    flags = ProfileFlag.KNOWN | ProfileFlag.ACTIVE | ProfileFlag.CONSENT_SMS
+    assert decode_hot(encode_hot(fold_all([GOLD]))) == HotFeatures(Level.GOLD, flags, None, bytes(4 * len(FEATURES)))
+
+
+def test_a_listener_nobody_knows_has_no_bit_set() -> None:
+    assert decode_hot(encode_hot(ListenerState())).flags == ProfileFlag(0)
+
+
+def test_no_value_is_the_empty_state() -> None:
+    assert decode_state(None) == ListenerState()
+
+
+def test_both_values_of_a_customer_share_a_hash_tag() -> None:
+    assert (state_key(12), hot_key(12)) == ("s:{12}", "f:{12}")
+
+
+@pytest.mark.parametrize("state", [ListenerState(), FULL, fold_all([GOLD])])
+def test_a_value_cut_anywhere_or_followed_by_anything_is_refused(state: ListenerState) -> None:
+    value = encode_state(state)
+    for end in range(len(value)):
+        with pytest.raises(CorruptValue):
+            decode_state(value[:end])
+    with pytest.raises(CorruptValue):
+        decode_state(value + b"\0")
+    hot = encode_hot(state)
+    for damaged in (*(hot[:end] for end in range(len(hot))), hot + b"\0"):
+        with pytest.raises(CorruptValue):
+            decode_hot(damaged)
+
+
+@pytest.mark.parametrize("version", [0, LAYOUT_VERSION + 1, 255])
+def test_another_layout_is_refused(version: int) -> None:
+    with pytest.raises(CorruptValue, match=f"layout {version}"):
+        decode_state(bytes((version,)) + encode_state(FULL)[1:])
+    with pytest.raises(CorruptValue, match=f"layout {version}"):
+        decode_hot(bytes((version,)) + encode_hot(FULL)[1:])
+
+
+def test_the_vector_of_another_schema_is_refused() -> None:
+    value = encode_hot(FULL)
+    with pytest.raises(CorruptValue, match="schema mark"):
+        decode_hot(value[:1] + bytes((value[1] ^ 1,)) + value[2:])
+
+
+def test_a_level_that_does_not_exist_is_refused() -> None:
+    hot = encode_hot(fold_all([GOLD]))
+    with pytest.raises(CorruptValue, match="Level"):
+        decode_hot(hot[:5] + b"\x09" + hot[6:])
+    state = encode_state(fold_all([GOLD]))
+    level_at = len(state) - len(GOLD.time_zone) - 5
+    with pytest.raises(CorruptValue, match="Level"):
+        decode_state(state[:level_at] + b"\x09" + state[level_at + 1 :])
+
+
+def test_a_zone_that_is_no_text_is_refused() -> None:
+    with pytest.raises(CorruptValue, match="utf-8"):
+        decode_state(encode_state(fold_all([GOLD]))[:-1] + b"\xff")
+
+
+@settings(max_examples=100)
+@given(st.binary(max_size=120), st.booleans())
+def test_random_bytes_are_refused_or_read_and_nothing_else(noise: bytes, begins_well: bool) -> None:
+    value = bytes((LAYOUT_VERSION,)) + noise if begins_well else noise
+    for decode in (decode_state, decode_hot):
+        with suppress(CorruptValue):
+            decode(value)
+
+
+@settings(max_examples=100)
+@given(st.integers(0, len(encode_state(FULL)) - 1), st.integers(1, 255))
+def test_one_wrong_byte_is_refused_or_read_and_nothing_else(place: int, flipped: int) -> None:
+    value = bytearray(encode_state(FULL))
+    value[place] ^= flipped
+    with suppress(CorruptValue):
+        decode_state(bytes(value))
