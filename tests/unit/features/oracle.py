@@ -1,0 +1,63 @@
+"""What the state of a listener should say, worked out the slow way: plain lists and sets, `datetime` for local time.
+
+Nothing of the code under test is used but the names of events and how many of them are kept.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from itertools import combinations
+from zoneinfo import ZoneInfo
+
+from interlude.features.schema import CONTACTS_KEPT, LISTENS_KEPT
+from interlude.features.state import AdEvent, Event, Listen
+
+_PARTS = ("morning", "afternoon", "evening", "night")
+
+
+def kept_listens(events: Iterable[Event]) -> list[Listen]:
+    """The newest listens, oldest first."""
+    known = {(event.played_at_ms, event.event_hash): event for event in events if isinstance(event, Listen)}
+    return [known[place] for place in sorted(known)][-LISTENS_KEPT:]
+
+
+def kept_ad_events(events: Iterable[Event]) -> list[AdEvent]:
+    """The newest ad events, oldest first."""
+    known = {(event.at_ms, event.event_hash): event for event in events if isinstance(event, AdEvent)}
+    return [known[place] for place in sorted(known)][-CONTACTS_KEPT:]
+
+
+def features(listens: list[Listen], zone: str) -> dict[str, float]:
+    """The served features of these listens; `zone` counts where a listen does not say its local time."""
+    if not listens:
+        return dict.fromkeys((*_PARTS, "mobile", "unique"), 0.0)
+    parts = [_part_of(_local_time(listen, zone).hour) for listen in listens]
+    shares = {part: parts.count(part) / len(parts) for part in _PARTS}
+    mobile = sum(1 for listen in listens if listen.mobile) / len(listens)
+    return {**shares, "mobile": mobile, "unique": len({listen.track_id for listen in listens}) / len(listens)}
+
+
+def closing_listens(listens: Iterable[Listen]) -> set[tuple[int, int]]:
+    """Track and event hash of every listen that is the last of some three of its track within half an hour."""
+    ordered = sorted(set(listens), key=lambda listen: (listen.played_at_ms, listen.event_hash))
+    return {
+        (track_id, last.event_hash)
+        for track_id in {listen.track_id for listen in ordered}
+        for first, _, last in combinations([listen for listen in ordered if listen.track_id == track_id], 3)
+        if last.played_at_ms - first.played_at_ms <= 1_800_000
+    }
+
+
+def _local_time(listen: Listen, zone: str) -> datetime:
+    utc = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=listen.played_at_ms)
+    if listen.utc_offset_minutes is not None:
+        return utc + timedelta(minutes=listen.utc_offset_minutes)
+    known_zones = {"America/Chicago", "Asia/Kolkata", "Pacific/Apia"}
+    return utc.astimezone(ZoneInfo(zone)) if zone in known_zones else utc
+
+
+def _part_of(hour: int) -> str:
+    if 5 <= hour <= 11:
+        return "morning"
+    if 12 <= hour <= 16:
+        return "afternoon"
+    return "evening" if 17 <= hour <= 21 else "night"
