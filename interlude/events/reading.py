@@ -18,12 +18,12 @@ MessageT = TypeVar("MessageT", bound=Message)
 
 
 def parse(message_type: type[MessageT], value: bytes, content_type: str = "") -> MessageT:
-    """The message in `value`: proto3 JSON when `content_type` says so or, without one, when it starts with "{"; else
-    binary protobuf. Unknown fields are ignored. Raises `InvalidEvent`.
+    """The message in `value`: proto3 JSON when `content_type` says so or it starts with "{", which no binary event of ours
+    does; else binary protobuf. Unknown fields are ignored. Raises `InvalidEvent`.
     """
     if len(value) > EVENT_BYTES_LIMIT:
         raise InvalidEvent(Stage.SIZE, f"value has {len(value)} bytes, limit {EVENT_BYTES_LIMIT}")
-    if content_type.startswith(JSON_CONTENT_TYPE) or (not content_type and value[:1] == b"{"):
+    if value[:1] == b"{" or content_type.lower().startswith(JSON_CONTENT_TYPE):
         return _parse_json(message_type, value)
     try:
         return message_type.FromString(value)
