@@ -22,7 +22,7 @@ SERVICE_NAME: Final[str] = _SERVICE.full_name
 
 def method_handlers(
     servicer: decision_pb2_grpc.DecisionServiceServicer,
-) -> dict[str, grpc.RpcMethodHandler[Any, Any]]:
+) -> "dict[str, grpc.RpcMethodHandler[Any, Any]]":
     """One handler per method of the service; all of them are unary."""
     return {
         method.name: grpc.unary_unary_rpc_method_handler(
