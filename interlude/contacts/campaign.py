@@ -86,7 +86,7 @@ def read_campaigns(path: str) -> Campaigns:
         return Campaigns.model_validate(json.loads(Path(path).read_bytes()))
     except OSError as error:
         raise InvalidCampaigns((f"{path} cannot be read: {error.strerror}",)) from error
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise InvalidCampaigns((f"{path} is not JSON: {error}",)) from error
     except ValidationError as error:
         problems = (f"{'.'.join(map(str, detail['loc'])) or 'document'}: {detail['msg']}" for detail in error.errors())
