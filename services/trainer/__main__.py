@@ -13,6 +13,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from py4j.protocol import Py4JError  # type: ignore[import-untyped]
+from pyspark.errors import PySparkException
+
 from interlude.events.topics import PARTITIONER
 from interlude.models.manifest import RefusedModel
 from interlude.models.store import ModelStore
@@ -27,11 +30,13 @@ from services.trainer.dataset import UnusableRows
 from services.trainer.publishing import public_key_of
 from services.trainer.registry import describe, list_versions
 from services.trainer.report import to_report
+from services.trainer.session import SparkUnavailable
 from services.trainer.settings import TrainerSettings
 
 DONE: Final = 0
 FAILED: Final = 1
 REFUSED: Final = 2
+_ERROR_LENGTH: Final = 500
 
 
 def main() -> int:
@@ -48,8 +53,12 @@ def main() -> int:
     try:
         around = Surroundings(settings, ModelStore(settings.model_store), public_key, _now_ms)
         return _run(Command(arguments.command), arguments, around)
-    except (UnusableRows, RefusedModel, Unavailable) as error:
+    except (UnusableRows, RefusedModel, SparkUnavailable, Unavailable) as error:
         print(f"{arguments.command}: {error}", file=sys.stderr)
+        return FAILED
+    except (PySparkException, Py4JError) as error:
+        # A Java error comes with its whole stack; what it is about stands in the lines before.
+        print(f"{arguments.command}: Spark gave up: {' '.join(str(error).split())[:_ERROR_LENGTH]}", file=sys.stderr)
         return FAILED
 
 

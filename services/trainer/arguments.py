@@ -1,9 +1,10 @@
 """The command line: what can be asked for, and its defaults."""
 
 import argparse
+import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 from services.trainer.dataset import Split
 from services.trainer.fitting import Plan
@@ -25,13 +26,23 @@ class Command(StrEnum):
 
 
 HOUR_MS: Final = 3_600_000
+USAGE: Final = 64
 _MEASURING_SEED_STEP: Final = 1_000_003
 """Distance of the measuring split's seed from the tuning split's: different folds even where their number is the same."""
 
 
+class Parser(argparse.ArgumentParser):
+    """Ends with EX_USAGE of sysexits.h where argparse would end with 2, which means here that the gate refused."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong with the command line, and end."""
+        self.print_usage(sys.stderr)
+        self.exit(USAGE, f"{self.prog}: {message}\n")
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The parser of `python -m services.trainer`."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m services.trainer",
         description="Train, gate and publish models; choose who is texted. Exit code 2 of `train`: the gate refused.",
     )

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 import sys
 import warnings
 from collections.abc import Iterator
@@ -22,9 +23,18 @@ _JAVA_OPTIONS: Final = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
 _LOG_SETTINGS: Final = Path(__file__).with_name("log4j2.properties").as_uri()
 
 
+class SparkUnavailable(Exception):
+    """Spark cannot run here; the message says what to do."""
+
+
 @contextmanager
 def spark_session(master: str, jars: str) -> Iterator[SparkSession]:
-    """A session on `master` with the connector `jars` (comma-separated paths), stopped at the end."""
+    """A session on `master` with the connector `jars` (comma-separated paths), stopped at the end.
+
+    Raises `SparkUnavailable` where there is no Java.
+    """
+    if not (shutil.which("java") or os.environ.get("JAVA_HOME")):
+        raise SparkUnavailable("no Java was found: install Java 17 or newer, or set JAVA_HOME")
     # pyspark 4.2 warns of pandas 3; nothing here goes through pandas.
     warnings.filterwarnings("ignore", message="PySpark does not yet fully support pandas", category=FutureWarning)
     logging.getLogger("py4j").setLevel(logging.WARNING)

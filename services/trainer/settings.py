@@ -19,7 +19,7 @@ class TrainerSettings(ServiceSettings):
     model_private_key: str = Field(default="", repr=False)
     """Base64 of the Ed25519 seed (32 bytes) that signs manifests; needed by every command that reads or writes a version."""
     kafka_bootstrap: str = ""
-    """Kafka brokers, "host:port" separated by commas; needed by `train --source kafka` and `audience`."""
+    """Kafka brokers, "host:port" separated by commas; needed by `train --rows` and `audience`."""
     spark_master: str = Field(default="local[*]", min_length=1)
     """Spark master to submit to."""
     spark_jars: str = ""

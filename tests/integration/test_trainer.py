@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 import pytest
 from confluent_kafka import Consumer, Producer
+from google.protobuf.message import Message
 from pyspark.sql import SparkSession
 
 from devstack.jars import connector_jars
@@ -131,11 +132,12 @@ def produce_history(bootstrap: str) -> None:
     producer = Producer({"bootstrap.servers": bootstrap, "partitioner": PARTITIONER})
     for customer_id in range(1, LISTENERS + 1):
         listens, ads = listener_events(customer_id)
-        messages = [(Topic.LISTENS, listen) for listen in listens] + [(Topic.AD_EVENTS, ad) for ad in ads]
-        messages.append((Topic.CUSTOMERS, profile(customer_id)))
+        messages: list[tuple[Topic, Message]] = [(Topic.CUSTOMERS, profile(customer_id))]
+        messages += [(Topic.LISTENS, listen) for listen in listens]
+        messages += [(Topic.AD_EVENTS, ad) for ad in ads]
         for topic, message in messages:
             record = to_record(message, customer_id=customer_id, event_id="e", at_ms=NOW_MS, source="test")
-            producer.produce(topic, record.value, record.key, headers=record.headers)
+            producer.produce(topic, record.value, record.key, headers=[*record.headers])
     producer.produce(Topic.LISTENS, b"\xff\xff", b"1")
     stranger = {"eventId": "j", "customerId": "9999", "trackId": "1", "playedAtMs": str(NOW_MS), "device": "DEVICE_PC"}
     producer.produce(Topic.LISTENS, json.dumps(stranger).encode(), b"9999")
