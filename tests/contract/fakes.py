@@ -1,0 +1,99 @@
+"""In-memory stand-ins for Redis. The contract suites prove that they answer as it does."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from interlude.contacts.caps import DAY_MS, MINUTE_MS, Channel, Contact
+from interlude.contacts.ledger import (
+    CONTACTS_KEPT,
+    KEPT_MS,
+    LedgerUnavailable,
+    Reservation,
+    ReservationRequest,
+)
+from interlude.features.codec import CorruptValue, HotFeatures, decode_hot
+from services.decision.champion import Serving
+from services.decision.listeners import Listener, ListenersUnavailable
+
+
+@dataclass
+class FakeLedger:
+    """A contact ledger in a dictionary. `available` false: Redis does not answer."""
+
+    available: bool = True
+    contacts: dict[int, tuple[Contact, ...]] = field(default_factory=dict)
+    requests: list[ReservationRequest] = field(default_factory=list)
+    _once: dict[tuple[int, int, Channel], int] = field(default_factory=dict)
+
+    def reserve(self, requests: Sequence[ReservationRequest]) -> list[Reservation]:
+        """One result per request. Raises `LedgerUnavailable`."""
+        if not self.available:
+            raise LedgerUnavailable("told so")
+        self.requests.extend(requests)
+        return [self._reserve(request) for request in requests]
+
+    def _reserve(self, request: ReservationRequest) -> Reservation:
+        marker = (request.customer_id, request.campaign.campaign_hash, request.channel)
+        if request.once and marker in self._once:
+            repeated = self._once[marker] == request.request_hash
+            return Reservation.REPEATED if repeated else Reservation.ALREADY_CONTACTED
+        refused = self._refusal(request)
+        if refused is None:
+            self._add(request)
+            if request.once:
+                self._once[marker] = request.request_hash
+        return refused or Reservation.RESERVED
+
+    def _refusal(self, request: ReservationRequest) -> Reservation | None:
+        contacts = self.contacts.get(request.customer_id, ())
+        if request.request_hash in [contact.request_hash for contact in contacts]:
+            return Reservation.REPEATED
+        ages_ms = [request.at_ms - contact.at_ms for contact in contacts]
+        if sum(age_ms < DAY_MS for age_ms in ages_ms) >= request.campaign.contacts_per_day:
+            return Reservation.FREQUENCY_CAP
+        if ages_ms and max(0, min(ages_ms)) < request.campaign.minimum_gap_minutes * MINUTE_MS:
+            return Reservation.MINIMUM_GAP
+        return None
+
+    def _add(self, request: ReservationRequest) -> None:
+        kept = [
+            contact for contact in self.contacts.get(request.customer_id, ()) if contact.at_ms > request.at_ms - KEPT_MS
+        ]
+        kept.append(Contact(request.at_ms, request.request_hash, request.campaign.campaign_hash, request.channel))
+        self.contacts[request.customer_id] = tuple(kept[-CONTACTS_KEPT:])
+
+
+@dataclass
+class FakeListeners:
+    """Features and contacts in dictionaries. `available` false: Redis does not answer."""
+
+    available: bool = True
+    features: dict[int, bytes] = field(default_factory=dict)
+    contacts: dict[int, tuple[Contact, ...]] = field(default_factory=dict)
+    timeouts_seconds: list[float] = field(default_factory=list)
+    batches: list[list[int]] = field(default_factory=list)
+
+    def read(self, customer_ids: Sequence[int], timeout_seconds: float) -> list[Listener]:
+        """One listener per id, in order. Raises `ListenersUnavailable`."""
+        self.timeouts_seconds.append(timeout_seconds)
+        self.batches.append(list(customer_ids))
+        if not self.available:
+            raise ListenersUnavailable("told so")
+        return [
+            Listener(_decoded(self.features.get(customer_id)), self.contacts.get(customer_id, ()))
+            for customer_id in customer_ids
+        ]
+
+
+@dataclass
+class FakeChampion:
+    """Serves what it is given."""
+
+    serving: Serving | None = None
+
+
+def _decoded(value: bytes | None) -> HotFeatures | None:
+    try:
+        return None if value is None else decode_hot(value)
+    except CorruptValue:
+        return None

@@ -1,0 +1,232 @@
+"""The engine on fakes: batches, rungs, retries and races."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from interlude.contacts.campaign import Campaign
+from interlude.contacts.caps import MINUTE_MS, Channel, Contact
+from interlude.contacts.ledger import Reservation, ReservationRequest
+from interlude.features.state import Level, hash_id
+from interlude.models.scorer import Scorer
+from services.decision.champion import Serving
+from services.decision.engine import Answer, DecisionEngine, Question
+from services.decision.policy import Reason, Rung
+from tests.contract.fakes import FakeChampion, FakeLedger, FakeListeners
+from tests.listeners import VECTOR, hot_features, profile
+from tests.models import GENEROUS, STINGY, ModelSpec
+
+_NOW_MS = 1_700_000_000_000
+_RESERVE_SECONDS = 0.002
+_CAMPAIGN = Campaign(campaign_id="premium-day")
+_FREE, _GOLD, _UNKNOWN, _CAPPED = 1, 2, 3, 4
+
+
+def _serving(intercept: float = GENEROUS) -> Serving:
+    spec = ModelSpec(intercept, (0.0, 0.0, 1.0, 0.0, 0.0, 0.0))
+    return Serving("v1", Scorer(spec.file, spec.manifest), spec.threshold)
+
+
+class _Clock:
+    now_ms = _NOW_MS
+
+    def __call__(self) -> int:
+        return self.now_ms
+
+
+@dataclass
+class _World:
+    """An engine over fakes that share one ledger, as features and contacts share one Redis."""
+
+    listeners: FakeListeners
+    ledger: FakeLedger
+    champion: FakeChampion
+    clock: _Clock
+    engine: DecisionEngine
+
+    def ask(self, request_id: str = "r", customer_id: int = _FREE, campaign: Campaign = _CAMPAIGN) -> Answer:
+        return self.engine.decide([Question(request_id, customer_id, campaign)], 1.0)[0]
+
+
+def _world(intercept: float = GENEROUS) -> _World:
+    ledger = FakeLedger()
+    contacts = tuple(
+        Contact(_NOW_MS - hours * 60 * MINUTE_MS, hours, _CAMPAIGN.campaign_hash, Channel.SMS) for hours in (3, 2, 1)
+    )
+    ledger.contacts[_CAPPED] = contacts
+    features = {customer_id: hot_features() for customer_id in (_FREE, _CAPPED)}
+    features[_GOLD] = hot_features(profile(level=Level.GOLD))
+    listeners = FakeListeners(features=features, contacts=ledger.contacts)
+    champion, clock = FakeChampion(_serving(intercept)), _Clock()
+    engine = DecisionEngine(listeners, ledger, champion, now_ms=clock, reserve_seconds=_RESERVE_SECONDS)
+    return _World(listeners, ledger, champion, clock, engine)
+
+
+def test_a_listener_with_nothing_against_it_is_shown_the_offer_with_a_contact_reserved() -> None:
+    world = _world()
+    answer = world.ask("r1")
+    assert answer.show
+    assert answer.facts.rung is Rung.FULL
+    assert answer.model_version == "v1"
+    assert world.ledger.contacts[_FREE] == (Contact(_NOW_MS, hash_id("r1"), _CAMPAIGN.campaign_hash, Channel.PLAYER),)
+
+
+def test_the_score_is_the_models_for_the_listeners_vector() -> None:
+    score = _world().ask().facts.score
+    assert score == pytest.approx(
+        ModelSpec(GENEROUS, (0.0, 0.0, 1.0, 0.0, 0.0, 0.0)).probabilities([VECTOR])[0], abs=1e-6
+    )
+
+
+@pytest.mark.parametrize(
+    ("customer_id", "reason"),
+    [(_FREE, Reason.SHOW), (_GOLD, Reason.LEVEL), (_UNKNOWN, Reason.UNKNOWN_CUSTOMER), (_CAPPED, Reason.FREQUENCY_CAP)],
+)
+def test_each_kind_of_listener_gets_its_reason(customer_id: int, reason: Reason) -> None:
+    assert _world().ask(customer_id=customer_id).reason is reason
+
+
+def test_a_batch_answers_each_question_as_it_would_be_answered_alone() -> None:
+    customers = [_FREE, _UNKNOWN, _GOLD, _CAPPED, 99, _UNKNOWN, _GOLD]
+    questions = [Question(f"r{place}", customer, _CAMPAIGN) for place, customer in enumerate(customers)]
+    alone = [_world().engine.decide([question], 1.0)[0] for question in questions]
+    assert _world().engine.decide(questions, 1.0) == alone
+
+
+def test_a_batch_is_one_read_and_one_run_of_the_model() -> None:
+    world = _world()
+    runs: list[int] = []
+
+    class _CountingScorer:
+        def score_vectors(self, vectors: np.ndarray) -> np.ndarray:
+            runs.append(len(vectors))
+            return np.full(len(vectors), 0.9, np.float32)
+
+    world.champion.serving = Serving("v1", _CountingScorer(), 0.5)  # type: ignore[arg-type]
+    world.engine.decide([Question(f"r{customer}", customer, _CAMPAIGN) for customer in (1, 2, 3, 4)], 1.0)
+    assert world.listeners.batches == [[1, 2, 3, 4]]
+    assert runs == [3]  # nobody asks a model about a customer that is not known
+
+
+def test_one_listener_twice_in_a_batch_is_shown_one_offer() -> None:
+    world = _world()
+    answers = world.engine.decide([Question(name, _FREE, _CAMPAIGN) for name in ("a", "b")], 1.0)
+    assert [answer.reason for answer in answers] == [Reason.SHOW, Reason.MINIMUM_GAP]
+    assert len(world.ledger.contacts[_FREE]) == 1
+
+
+def test_an_empty_batch_has_no_answers() -> None:
+    assert _world().engine.decide([], 1.0) == []
+
+
+def test_the_next_call_sees_the_contact() -> None:
+    world = _world()
+    assert [world.ask(name).reason for name in ("r1", "r2")] == [Reason.SHOW, Reason.MINIMUM_GAP]
+
+
+def test_a_retried_request_gets_the_same_answer_and_one_contact() -> None:
+    world = _world()
+    answers = []
+    for _ in range(3):
+        answers.append(world.ask("same"))
+        world.clock.now_ms += 40
+    assert [answer.reason for answer in answers] == [Reason.SHOW] * 3
+    assert len(world.ledger.contacts[_FREE]) == 1
+
+
+def test_a_retry_is_shown_although_its_own_contact_filled_the_cap() -> None:
+    world = _world()
+    one_a_day = Campaign(campaign_id="one", contacts_per_day=1)
+    assert [world.ask("same", campaign=one_a_day).reason for _ in range(2)] == [Reason.SHOW] * 2
+    assert world.ask("other", campaign=one_a_day).reason is Reason.FREQUENCY_CAP
+
+
+@pytest.mark.parametrize("result", [Reservation.FREQUENCY_CAP, Reservation.MINIMUM_GAP])
+def test_a_contact_that_another_call_reserved_meanwhile_is_respected(result: Reservation) -> None:
+    world = _world()
+
+    class _OvertakenLedger:
+        def reserve(self, requests: Sequence[ReservationRequest]) -> list[Reservation]:
+            return [result for _ in requests]
+
+    engine = DecisionEngine(
+        world.listeners, _OvertakenLedger(), world.champion, now_ms=world.clock, reserve_seconds=_RESERVE_SECONDS
+    )
+    question = Question("r", _FREE, _CAMPAIGN)
+    assert engine.judge([question], 1.0)[0].reason is Reason.SHOW
+    assert engine.decide([question], 1.0)[0].reason.name == result.name
+
+
+def test_only_shown_answers_are_reserved() -> None:
+    world = _world()
+    questions = [Question(f"r{customer}", customer, _CAMPAIGN) for customer in (_GOLD, _FREE, _CAPPED, _UNKNOWN)]
+    world.engine.decide(questions, 1.0)
+    assert [request.customer_id for request in world.ledger.requests] == [_FREE]
+
+
+def test_judging_reserves_nothing() -> None:
+    world = _world()
+    assert world.engine.judge([Question("r", _FREE, _CAMPAIGN)], 1.0)[0].show
+    assert world.ledger.requests == []
+
+
+def test_without_a_ledger_the_answer_is_no_ad() -> None:
+    world = _world()
+    world.ledger.available = False
+    answer = world.ask()
+    assert (answer.show, answer.reason, answer.facts.rung) == (False, Reason.UNAVAILABLE, Rung.NO_RESERVATION)
+    assert world.ask(customer_id=_GOLD).facts.rung is Rung.FULL  # nothing to reserve, nothing missed
+
+
+def test_without_features_the_answer_is_no_ad() -> None:
+    world = _world()
+    world.listeners.available = False
+    answer = world.ask()
+    assert (answer.show, answer.reason, answer.facts.rung) == (False, Reason.UNAVAILABLE, Rung.NO_FEATURES)
+    assert (answer.model_version, answer.facts.score) == ("", None)
+    assert world.ledger.requests == []
+
+
+def test_without_a_model_the_answer_is_no_ad_and_the_other_rules_still_hold() -> None:
+    world = _world()
+    world.champion.serving = None
+    answer = world.ask()
+    assert (answer.show, answer.reason, answer.facts.rung) == (False, Reason.UNAVAILABLE, Rung.NO_MODEL)
+    assert world.ask(customer_id=_GOLD).reason is Reason.LEVEL
+    assert world.ask(customer_id=_CAPPED).reason is Reason.FREQUENCY_CAP
+
+
+@pytest.mark.parametrize("remaining_seconds", [-1.0, 0.0, _RESERVE_SECONDS])
+def test_without_time_the_answer_is_no_ad_and_nothing_is_read(remaining_seconds: float) -> None:
+    world = _world()
+    answer = world.engine.decide([Question("r", _FREE, _CAMPAIGN)], remaining_seconds)[0]
+    assert (answer.show, answer.reason, answer.facts.rung) == (False, Reason.UNAVAILABLE, Rung.NO_TIME)
+    assert world.listeners.batches == []
+
+
+def test_the_read_may_take_what_is_left_after_the_way_back() -> None:
+    world = _world()
+    world.engine.decide([Question("r", _FREE, _CAMPAIGN)], 0.05)
+    assert world.listeners.timeouts_seconds == [pytest.approx(0.048)]
+
+
+def test_a_switched_off_campaign_is_switched_off_even_without_redis() -> None:
+    world = _world()
+    world.listeners.available = False
+    assert world.ask(campaign=Campaign(campaign_id="off", enabled=False)).reason is Reason.SWITCHED_OFF
+
+
+def test_below_the_threshold_nothing_is_shown_or_reserved() -> None:
+    world = _world(STINGY)
+    assert world.ask().reason is Reason.LOW_SCORE
+    assert world.ledger.requests == []
+
+
+def test_a_new_model_serves_the_next_batch() -> None:
+    world = _world(STINGY)
+    assert world.ask("r1").reason is Reason.LOW_SCORE
+    world.champion.serving = _serving()._replace(version="v2")
+    answer = world.ask("r2")
+    assert (answer.reason, answer.model_version) == (Reason.SHOW, "v2")
