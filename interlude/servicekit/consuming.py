@@ -34,7 +34,7 @@ class BatchHandler(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ConsumerSettings:
-    """How a group reads. `max_records` bounds a batch.
+    """How a group reads. `max_records` bounds a batch; a member that was killed keeps its partitions for `session_timeout_ms`.
 
     Of `first_topics`, all that is in Kafka when partitions are assigned is handled before any record of the other topics.
     """
@@ -45,6 +45,7 @@ class ConsumerSettings:
     client_id: str
     max_records: int = 1000
     fetch_wait_ms: int = 10
+    session_timeout_ms: int = 10_000
     first_topics: tuple[str, ...] = ()
 
 
@@ -61,6 +62,7 @@ class ConsumerLoop:
         self._health = health
         self._pending: list[Message] = []
         self._handled: dict[tuple[str, int], int] = {}
+        self._owned: set[tuple[str, int]] = set()
         self._waiting = False
         self._behind: set[tuple[str, int]] = set()
         """Partitions of `first_topics` whose end was not reached since they were assigned."""
@@ -80,7 +82,8 @@ class ConsumerLoop:
                 "fetch.wait.max.ms": settings.fetch_wait_ms,
                 "fetch.min.bytes": 1,
                 "queued.min.messages": 20_000,
-                "session.timeout.ms": 10_000,
+                "session.timeout.ms": settings.session_timeout_ms,
+                "heartbeat.interval.ms": settings.session_timeout_ms // 3,
             },
             logger=logging.getLogger("kafka"),
         )
@@ -113,7 +116,9 @@ class ConsumerLoop:
         if first is None:
             return []
         records = [first, *self._consumer.consume(self._settings.max_records - 1, 0)]
-        return [record for record in records if not self._is_end(record) and not _is_error(record)]
+        records = [record for record in records if not self._is_end(record) and not _is_error(record)]
+        # Partitions may be revoked while records are collected: committing for them would rewind their next owner.
+        return [record for record in records if (_topic(record), _partition(record)) in self._owned]
 
     def _is_end(self, record: Message) -> bool:
         """Whether `record` only says that its partition was read to the end."""
@@ -193,6 +198,7 @@ class ConsumerLoop:
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         log.info("partitions assigned", partitions=sorted(f"{p.topic}/{p.partition}" for p in partitions))
+        self._owned = {(partition.topic, partition.partition) for partition in partitions}
         self._behind = {(p.topic, p.partition) for p in partitions if p.topic in self._settings.first_topics}
         self._holding = bool(self._behind)
         flowing = [] if self._waiting else self._flowing(partitions)
@@ -214,6 +220,7 @@ class ConsumerLoop:
     def _forget(self, partitions: list[TopicPartition]) -> None:
         # A batch that still waits belongs to whoever owns the partitions next: its offsets were never committed.
         gone = {(partition.topic, partition.partition) for partition in partitions}
+        self._owned -= gone
         self._pending = [record for record in self._pending if (_topic(record), _partition(record)) not in gone]
         self._handled = {owner: end for owner, end in self._handled.items() if owner not in gone}
 

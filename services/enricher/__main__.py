@@ -46,6 +46,7 @@ def build_loop(
         topics=tuple(STREAMS),
         client_id=SERVICE,
         max_records=settings.batch_records,
+        session_timeout_ms=settings.session_timeout_ms,
     )
     return ConsumerLoop(consumer, handler, health)
 

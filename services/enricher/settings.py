@@ -20,6 +20,8 @@ class EnricherSettings(ServiceSettings):
     """Consumer group; also part of the names of the dead-letter topics."""
     batch_records: int = Field(default=1000, ge=1, le=10_000)
     """Most records handled between two writes to Redis."""
+    session_timeout_ms: int = Field(default=10_000, ge=1000, le=300_000)
+    """How long the partitions of an enricher that was killed wait for it before others take them over."""
     redis_timeout_ms: int = Field(default=2000, ge=10, le=60_000)
     """How long one read or write of a batch may take before it is tried again."""
     flush_timeout_ms: int = Field(default=5000, ge=100, le=60_000)
