@@ -34,6 +34,7 @@ def serve(settings: DecisionSettings, parts: DecisionParts, stop: threading.Even
     front.stop(settings.stop_grace_seconds)
     for thread in threads:
         thread.join()
+    parts.decision_log.write_waiting()
     try:
         parts.producer.flush(FLUSH_SECONDS)
     except Unavailable as error:

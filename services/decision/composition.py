@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 from interlude.contacts.campaign import Campaigns
 from interlude.contacts.ledger import ContactLedger
-from interlude.events.topics import PARTITIONER
+from interlude.events.topics import PARTITIONER, Topic
 from interlude.models.store import ModelStore
 from interlude.servicekit.producing import RecordProducer
 from interlude.servicekit.redis import ConnectionPerThread, connect
 from services.decision.champion import ChampionWatcher
+from services.decision.decision_log import DecisionLog
 from services.decision.engine import DecisionEngine
 from services.decision.journal import Journal
 from services.decision.listeners import RedisListeners
@@ -24,8 +25,8 @@ from services.decision.tokens import TokenIssuer
 
 SERVICE = "decision"
 SERVICE_VERSION = "0.1.0"
-LOG_LINGER_MS = 20
-"""Decisions are logged in batches of this span; nobody waits for them."""
+LINGER_MS = 5
+"""Decisions are written in bursts: this is enough for a burst to travel together."""
 FLUSH_SECONDS = 5.0
 SWITCH_SECONDS = 0.0005
 
@@ -41,6 +42,7 @@ class DecisionParts:
 
     servicer: DecisionServicer
     watcher: ChampionWatcher
+    decision_log: DecisionLog
     producer: RecordProducer
 
 
@@ -50,7 +52,7 @@ def compose(settings: DecisionSettings, campaigns: Campaigns, metrics: DecisionM
         settings.kafka_bootstrap,
         client_id=SERVICE,
         partitioner=PARTITIONER,
-        linger_ms=LOG_LINGER_MS,
+        linger_ms=LINGER_MS,
         on_undelivered=lambda topic: metrics.log_dropped.labels(topic).inc(),
     )
     watcher = ChampionWatcher(
@@ -66,23 +68,21 @@ def compose(settings: DecisionSettings, campaigns: Campaigns, metrics: DecisionM
         now_ms=now_ms,
         reserve_seconds=settings.deadline_reserve_ms / 1000,
     )
-    servicer = DecisionServicer(
-        engine,
-        campaigns,
-        TokenIssuer(base64.b64decode(settings.token_key.get_secret_value())),
-        Journal(producer),
-        metrics,
-        now_ms=now_ms,
-        service_version=SERVICE_VERSION,
+    journal = Journal(producer)
+    decision_log = DecisionLog(
+        journal, metrics.log_dropped.labels(Topic.DECISIONS).inc, service_version=SERVICE_VERSION
     )
-    return DecisionParts(servicer, watcher, producer)
+    tokens = TokenIssuer(base64.b64decode(settings.token_key.get_secret_value()))
+    servicer = DecisionServicer(engine, campaigns, tokens, decision_log, journal, metrics, now_ms=now_ms)
+    return DecisionParts(servicer, watcher, decision_log, producer)
 
 
 def start_beside(parts: DecisionParts, stop: threading.Event, poll_seconds: float) -> list[threading.Thread]:
-    """Load the champion that is there, then follow it and serve delivery reports, each in a thread, until `stop`."""
+    """Load the champion that is there, then follow it, write the decision log and serve delivery reports, each in a thread."""
     parts.watcher.refresh()
     threads = [
         threading.Thread(target=parts.watcher.watch, args=(stop, poll_seconds), name="champion", daemon=True),
+        threading.Thread(target=parts.decision_log.write_until, args=(stop,), name="decision-log", daemon=True),
         threading.Thread(target=parts.producer.poll_until, args=(stop,), name="deliveries", daemon=True),
     ]
     for thread in threads:

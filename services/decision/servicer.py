@@ -13,6 +13,7 @@ from prometheus_client import Counter
 from interlude.contacts.campaign import Campaigns
 from interlude.v1 import decision_pb2 as pb
 from interlude.v1 import decision_pb2_grpc, events_pb2
+from services.decision.decision_log import DecisionLog
 from services.decision.engine import Answer, DecisionEngine, Question
 from services.decision.journal import Journal
 from services.decision.methods import UNREADABLE
@@ -20,11 +21,13 @@ from services.decision.metrics import DecisionMetrics
 from services.decision.outcomes import to_ad_event
 from services.decision.policy import Reason, Rung
 from services.decision.requests import InvalidRequest, to_explained, to_question, to_questions
-from services.decision.responses import to_explanation, to_log, to_response
+from services.decision.responses import to_explanation, to_response
 from services.decision.tokens import TokenIssuer
 
 NO_DEADLINE_SECONDS: Final = 60.0
 """What a call without a deadline is given; longer than anything inside waits."""
+
+METHODS: Final = tuple(method.name for method in pb.DESCRIPTOR.services_by_name["DecisionService"].methods)
 
 log = structlog.get_logger()
 
@@ -52,7 +55,7 @@ def _guarded(method: Method[RequestT, ResponseT]) -> Method[RequestT, ResponseT]
                 raise  # this is how `abort` ends a call
             _abort_internal(self.metrics, name, context)
         finally:
-            self.metrics.seconds.labels(name).observe(time.perf_counter() - started)
+            self.seconds[name].observe(time.perf_counter() - started)
 
     return guarded
 
@@ -72,19 +75,20 @@ class DecisionServicer(decision_pb2_grpc.DecisionServiceServicer):
         engine: DecisionEngine,
         campaigns: Campaigns,
         tokens: TokenIssuer,
+        decision_log: DecisionLog,
         journal: Journal,
         metrics: DecisionMetrics,
         *,
         now_ms: Callable[[], int],
-        service_version: str,
     ) -> None:
         self.metrics = metrics
+        self.seconds = {name: metrics.seconds.labels(name) for name in METHODS}
         self._engine = engine
         self._campaigns = campaigns
         self._tokens = tokens
         self._journal = journal
         self._now_ms = now_ms
-        self._service_version = service_version
+        self._decision_log = decision_log
         self._counter = _counters(metrics)
 
     @_guarded
@@ -126,7 +130,7 @@ class DecisionServicer(decision_pb2_grpc.DecisionServiceServicer):
 
     def _respond(self, request: pb.DecideRequest, answer: Answer) -> pb.DecideResponse:
         response = to_response(answer, self._tokens)
-        self._journal.log_decision(to_log(request, response, answer, self._service_version))
+        self._decision_log.append(request, response, answer)
         self._counter(answer.reason, answer.facts.rung).inc()
         if response.HasField("feature_age_ms"):
             self.metrics.feature_age.observe(response.feature_age_ms / 1000)
