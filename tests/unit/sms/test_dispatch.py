@@ -1,0 +1,291 @@
+"""What becomes of requests, undisturbed and with every single call failing once."""
+
+from dataclasses import replace
+from itertools import count
+
+import pytest
+
+from interlude.contacts.campaign import Campaign, Campaigns
+from interlude.contacts.ledger import LedgerUnavailable, Reservation
+from interlude.features.state import Level
+from interlude.servicekit.errors import Unavailable
+from services.sms.dispatch import Dispatcher
+from services.sms.journal import Entry, Status, key_of
+from services.sms.metrics import SmsMetrics
+from services.sms.policy import Reason, TextProfile, TextRequest
+from tests.unit.sms.fakes import (
+    NO_SESSION,
+    REFUSED,
+    THROTTLED,
+    UNCERTAIN,
+    Crash,
+    FakeJournal,
+    FakeLedger,
+    FakeOperator,
+    FakeOutbox,
+    FakePhones,
+    FakeProfiles,
+    FakeRedis,
+    Faults,
+)
+
+CAMPAIGNS = Campaigns(campaigns=(Campaign(campaign_id="premium-day"),))
+PROFILE = TextProfile(1, Level.FREE, active=True, consent_sms=True, sealed_phone=b"+")
+THROTTLE_LIMIT_MS = 1000
+_ENDS = (Status.SENT, Status.FAILED, Status.SUPPRESSED)
+
+
+def _request(customer_id: int, request_id: str = "") -> TextRequest:
+    return TextRequest(request_id or f"premium-day/{customer_id}", customer_id, "premium-day", expires_at_ms=0)
+
+
+class World:
+    """Everything around the dispatcher; `restart` is a new process."""
+
+    def __init__(self, faults: Faults | None = None) -> None:
+        self.faults = faults or Faults()
+        self.redis = FakeRedis(self.faults, dict.fromkeys(range(1, 20), PROFILE))
+        self.ledger = FakeLedger(self.redis)
+        self.operator = FakeOperator(self.faults)
+        self.outbox = FakeOutbox()
+        self.metrics = SmsMetrics()
+        self.now_ms = 1_700_000_000_000
+        self._tokens = count()
+        self.restart()
+
+    def restart(self) -> None:
+        told = self.outbox.told
+        self.outbox = FakeOutbox(told)
+        self.dispatcher = Dispatcher(
+            campaigns=CAMPAIGNS,
+            profiles=FakeProfiles(self.redis),
+            phones=FakePhones(),
+            ledger=self.ledger,
+            journal=FakeJournal(self.redis),
+            operator=self.operator,
+            outbox=self.outbox,
+            metrics=self.metrics,
+            now_ms=self._tick,
+            token=b"token-%d" % next(self._tokens),
+            throttle_limit_ms=THROTTLE_LIMIT_MS,
+        )
+
+    def _tick(self) -> int:
+        self.now_ms += 1
+        return self.now_ms
+
+    def run(self, requests: list[TextRequest]) -> None:
+        """As the loop does: again while something is away, in a new process after a crash."""
+        for _ in range(20):
+            try:
+                self.dispatcher.dispatch(requests)
+            except Unavailable:
+                continue
+            except Crash:
+                self.restart()
+                continue
+            self.outbox.flush()
+            return
+        pytest.fail("the batch is never done")
+
+    def ends(self) -> dict[str, tuple[Status, Reason]]:
+        """How each request ended. Fails where two stories are told."""
+        ends: dict[str, tuple[Status, Reason]] = {}
+        events: dict[tuple[str, Status], tuple[str, Status, Reason, int, str]] = {}
+        for event in self.outbox.told:
+            request_id, status, reason, *_ = event
+            assert events.setdefault((request_id, status), event) == event
+            if status in _ENDS:
+                assert ends.setdefault(request_id, (status, reason)) == (status, reason)
+        return ends
+
+
+def test_a_request_is_accepted_then_sent() -> None:
+    world = World()
+    world.run([_request(1)])
+    assert [event[1:3] for event in world.outbox.told] == [(Status.ACCEPTED, Reason.NONE), (Status.SENT, Reason.NONE)]
+    assert world.outbox.told[1][4] == "id"
+    assert world.operator.got == ["+1"]
+
+
+def test_a_rule_or_the_ledger_ends_a_request_without_a_message() -> None:
+    world = World()
+    world.redis.profiles[1] = replace(PROFILE, consent_sms=False)
+    world.ledger.refusals = {2: Reservation.FREQUENCY_CAP, 3: Reservation.MINIMUM_GAP}
+    unknown = replace(_request(4), campaign_id="no-such")
+    world.run([_request(1), _request(2), _request(3), unknown, _request(99)])
+    assert world.ends() == {
+        "premium-day/1": (Status.SUPPRESSED, Reason.NO_CONSENT),
+        "premium-day/2": (Status.SUPPRESSED, Reason.FREQUENCY_CAP),
+        "premium-day/3": (Status.SUPPRESSED, Reason.FREQUENCY_CAP),
+        "premium-day/4": (Status.SUPPRESSED, Reason.UNKNOWN_CAMPAIGN),
+        "premium-day/99": (Status.SUPPRESSED, Reason.UNKNOWN_CUSTOMER),
+    }
+    assert world.operator.got == []
+
+
+def test_another_request_for_the_same_campaign_is_already_sent() -> None:
+    world = World()
+    world.run([_request(1), _request(1, "again/1")])
+    assert world.ends()["again/1"] == (Status.SUPPRESSED, Reason.ALREADY_SENT)
+    assert world.operator.got == ["+1"]
+
+
+@pytest.mark.parametrize("restarted", [True, False])
+def test_a_request_that_comes_again_tells_the_same_and_sends_nothing(restarted: bool) -> None:
+    world = World()
+    requests = [_request(1), _request(99)]
+    world.run(requests)
+    first = list(world.outbox.told)
+    if restarted:
+        world.restart()
+    world.redis.profiles[99] = PROFILE  # what is known now does not change how it ended
+    world.run(requests)
+    assert sorted(world.outbox.told[len(first) :]) == sorted(first)
+    assert world.operator.got == ["+1"]
+    assert world.metrics.registry.get_sample_value("interlude_sms_repeated_requests_total") == 2
+
+
+@pytest.mark.parametrize(
+    ("answers", "end", "got"),
+    [
+        ([REFUSED], (Status.FAILED, Reason.OPERATOR_REFUSED), 1),
+        ([UNCERTAIN], (Status.FAILED, Reason.UNCERTAIN), 1),
+        ([THROTTLED, THROTTLED], (Status.SENT, Reason.NONE), 1),
+        ([NO_SESSION], (Status.SENT, Reason.NONE), 1),
+        ([THROTTLED, REFUSED], (Status.FAILED, Reason.OPERATOR_REFUSED), 1),
+    ],
+)
+def test_only_what_the_operator_has_certainly_not_taken_is_offered_again(
+    answers: list[object], end: tuple[Status, Reason], got: int
+) -> None:
+    world = World()
+    world.operator.answers["+1"] = list(answers)  # type: ignore[arg-type]
+    world.run([_request(1), _request(2)])
+    assert world.ends()["premium-day/1"] == end
+    assert world.operator.got.count("+1") == got
+    assert world.operator.got.count("+2") == 1
+
+
+def test_offering_again_has_an_end() -> None:
+    world = World()
+    world.operator.answers["+1"] = [THROTTLED] * 10
+    with pytest.raises(Unavailable, match="takes no more"):
+        world.dispatcher.dispatch([_request(1)])
+    world.now_ms += THROTTLE_LIMIT_MS
+    world.run([_request(1)])
+    assert world.ends() == {"premium-day/1": (Status.FAILED, Reason.OPERATOR_REFUSED)}
+    assert world.operator.got == []
+
+
+def test_consent_withdrawn_while_the_operator_throttles_counts() -> None:
+    world = World()
+    world.operator.answers["+1"] = [THROTTLED]
+    with pytest.raises(Unavailable):
+        world.dispatcher.dispatch([_request(1)])
+    world.redis.profiles[1] = replace(PROFILE, consent_sms=False)
+    world.run([_request(1)])
+    assert world.ends() == {"premium-day/1": (Status.SUPPRESSED, Reason.NO_CONSENT)}
+    assert world.operator.got == []
+
+
+def test_without_a_session_nothing_is_reserved_and_suppressions_go_on() -> None:
+    world = World()
+    world.operator.is_bound = False
+    with pytest.raises(Unavailable, match="no session"):
+        world.dispatcher.dispatch([_request(1), _request(99)])
+    assert world.redis.reserved == {}
+    world.outbox.flush()
+    assert world.ends() == {"premium-day/99": (Status.SUPPRESSED, Reason.UNKNOWN_CUSTOMER)}
+    world.operator.is_bound = True
+    world.run([_request(1), _request(99)])
+    assert world.operator.got == ["+1"]
+
+
+def test_what_another_process_submits_is_uncertain() -> None:
+    world = World()
+    entry = Entry(Status.SUBMITTING, accepted_at_ms=5, note=b"another")
+    world.redis.entries[key_of(_request(1))] = entry
+    world.run([_request(1)])
+    assert world.ends() == {"premium-day/1": (Status.FAILED, Reason.UNCERTAIN)}
+    assert world.operator.got == []
+
+
+def test_a_reservation_of_its_own_that_nobody_wrote_down_is_uncertain() -> None:
+    world = World()
+    world.ledger.refusals = {1: Reservation.REPEATED}
+    world.run([_request(1)])
+    assert world.ends() == {"premium-day/1": (Status.FAILED, Reason.UNCERTAIN)}
+    assert world.operator.got == []
+
+
+def test_a_process_that_loses_the_race_submits_nothing() -> None:
+    world = World()
+
+    class Racing(FakeLedger):
+        def reserve(self, requests):  # type: ignore[no-untyped-def]
+            entry = Entry(Status.SUBMITTING, accepted_at_ms=5, note=b"another")
+            self.redis.entries[key_of(_request(1))] = entry
+            return super().reserve(requests)
+
+    world.ledger = Racing(world.redis)
+    world.restart()
+    with pytest.raises(Unavailable, match="another instance"):
+        world.dispatcher.dispatch([_request(1)])
+    assert world.operator.got == []
+
+
+def test_a_ledger_that_does_not_answer_makes_it_wait() -> None:
+    world = World(Faults(at=3, error=LedgerUnavailable))
+    with pytest.raises(Unavailable, match="contact ledger"):
+        world.dispatcher.dispatch([_request(1)])
+    world.run([_request(1)])
+    assert world.ends() == {"premium-day/1": (Status.SENT, Reason.NONE)}
+
+
+REQUESTS = [_request(customer_id) for customer_id in range(1, 7)] + [_request(99), _request(1, "again/1")]
+
+
+def _world_of_everything(faults: Faults) -> World:
+    world = World(faults)
+    world.operator.answers = {"+2": [REFUSED], "+3": [UNCERTAIN], "+4": [THROTTLED], "+5": [NO_SESSION]}
+    world.redis.profiles[6] = replace(PROFILE, active=False)
+    return world
+
+
+def _calls() -> int:
+    faults = Faults()
+    _world_of_everything(faults).run(REQUESTS)
+    return faults.calls
+
+
+CALLS = _calls()
+assert CALLS > 10
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("at", range(1, CALLS + 1))
+def test_whichever_call_the_process_dies_in_nobody_gets_two_messages(at: int, after: bool) -> None:
+    world = _world_of_everything(Faults(at, after))
+    world.run(REQUESTS)
+    ends = world.ends()
+    assert ends.keys() == {request.request_id for request in REQUESTS}
+    assert len(world.operator.got) == len(set(world.operator.got))
+    told_sent = {request_id for request_id, (status, _) in ends.items() if status is Status.SENT}
+    assert told_sent <= {f"premium-day/{number[1:]}" for number in world.operator.got}
+    assert ends["premium-day/6"] == (Status.SUPPRESSED, Reason.INACTIVE)
+    assert ends["premium-day/99"] == (Status.SUPPRESSED, Reason.UNKNOWN_CUSTOMER)
+    assert ends["again/1"][0] is Status.SUPPRESSED
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("at", range(1, CALLS + 1))
+def test_whichever_call_redis_is_away_in_nobody_gets_two_messages(at: int, after: bool) -> None:
+    world = _world_of_everything(Faults(at, after, Unavailable))
+    undisturbed = _world_of_everything(Faults())
+    undisturbed.run(REQUESTS)
+    world.run(REQUESTS)
+    assert len(world.operator.got) == len(set(world.operator.got))
+    lost_answer = (Status.FAILED, Reason.UNCERTAIN)
+    for request_id, end in undisturbed.ends().items():
+        assert world.ends()[request_id] in ((end, lost_answer) if after else (end,))
