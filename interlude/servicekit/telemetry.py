@@ -9,6 +9,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
+_STOP_POLL_SECONDS: Final = 0.05
 HEARTBEAT_LIMIT_SECONDS: Final = 60.0
 """A loop that has not turned for this long hangs: Kubernetes may restart it."""
 
@@ -53,7 +54,9 @@ class TelemetryServer:
         self._metrics = make_wsgi_app(registry)
         self._health = health
         self._server = make_server(host, port, self._answer, _Server, _QuietHandler)
-        self._thread = threading.Thread(target=self._server.serve_forever, name="telemetry", daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(_STOP_POLL_SECONDS,), name="telemetry", daemon=True
+        )
 
     def start(self) -> None:
         """Begin to serve."""
