@@ -1,0 +1,158 @@
+"""Following the champion: good ones replace, bad ones are counted and change nothing, and all of it is tried again."""
+
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from devstack.keys import generate_keys
+from interlude.models.store import Champion, ModelStore, StoredModel
+from services.decision.champion import RETRY_POLLS, ChampionWatcher
+from tests.models import KEYS, STINGY, ModelSpec, promote, publish
+
+
+@dataclass
+class _Reports:
+    loaded: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+
+
+def _watcher(store: ModelStore) -> tuple[ChampionWatcher, _Reports]:
+    reports = _Reports()
+    return ChampionWatcher(store, KEYS.model_public_key, reports.loaded.append, reports.refused.append), reports
+
+
+def _serving(watcher: ChampionWatcher) -> str | None:
+    return None if watcher.serving is None else watcher.serving.version
+
+
+def test_nothing_serves_before_something_is_promoted(tmp_path: Path) -> None:
+    store = ModelStore(str(tmp_path))
+    watcher, reports = _watcher(store)
+    publish(store)
+    watcher.refresh()
+    assert (_serving(watcher), reports) == (None, _Reports())
+
+
+def test_a_promoted_model_serves_with_its_threshold_and_is_loaded_once(tmp_path: Path) -> None:
+    store = ModelStore(str(tmp_path))
+    watcher, reports = _watcher(store)
+    version = promote(store, ModelSpec(threshold=0.25))
+    for _ in range(3):
+        watcher.refresh()
+    assert watcher.serving is not None
+    assert (watcher.serving.version, watcher.serving.threshold) == (version, 0.25)
+    assert reports == _Reports(loaded=[version])
+
+
+def test_promotion_and_rollback_replace_what_serves(tmp_path: Path) -> None:
+    store = ModelStore(str(tmp_path))
+    watcher, reports = _watcher(store)
+    first = promote(store)
+    watcher.refresh()
+    second = promote(store, ModelSpec(STINGY))
+    watcher.refresh()
+    assert _serving(watcher) == second
+    store.rollback()
+    watcher.refresh()
+    assert _serving(watcher) == first
+    assert reports.loaded == [first, second, first]
+
+
+def test_a_bad_model_is_counted_once_and_the_old_one_serves_on(tmp_path: Path) -> None:
+    store = ModelStore(str(tmp_path))
+    watcher, reports = _watcher(store)
+    good = promote(store)
+    watcher.refresh()
+    promote(store, ModelSpec(STINGY), generate_keys())
+    for _ in range(RETRY_POLLS):
+        watcher.refresh()
+    assert (_serving(watcher), reports) == (good, _Reports([good], ["signature"]))
+
+
+def test_a_refused_version_is_tried_again_later(tmp_path: Path) -> None:
+    store = ModelStore(str(tmp_path))
+    watcher, reports = _watcher(store)
+    version = promote(store)
+    model = tmp_path / "versions" / version / "model.onnx"
+    content = model.read_bytes()
+    model.write_bytes(content[:100])
+    watcher.refresh()
+    model.write_bytes(content)
+    for _ in range(RETRY_POLLS):
+        watcher.refresh()
+    assert _serving(watcher) is None
+    watcher.refresh()
+    assert (_serving(watcher), reports) == (version, _Reports([version], ["hash"]))
+
+
+def test_a_good_model_after_a_bad_one_serves_at_the_next_look(tmp_path: Path) -> None:
+    store = ModelStore(str(tmp_path))
+    watcher, reports = _watcher(store)
+    promote(store, keys=generate_keys())
+    watcher.refresh()
+    good = promote(store, ModelSpec(STINGY))
+    watcher.refresh()
+    assert (_serving(watcher), reports.refused) == (good, ["signature"])
+
+
+@pytest.mark.parametrize("pointer", [b"", b"garbage", b'{"version": 7, "previous": 8}', b"[" * 100_000])
+def test_a_pointer_that_does_not_read_changes_nothing(tmp_path: Path, pointer: bytes) -> None:
+    store = ModelStore(str(tmp_path))
+    watcher, reports = _watcher(store)
+    version = promote(store)
+    watcher.refresh()
+    (tmp_path / "champion.json").write_bytes(pointer)
+    watcher.refresh()
+    assert (_serving(watcher), reports.refused) == (version, ["champion"])
+
+
+def test_a_pointer_that_is_gone_changes_nothing(tmp_path: Path) -> None:
+    store = ModelStore(str(tmp_path))
+    watcher, reports = _watcher(store)
+    version = promote(store)
+    watcher.refresh()
+    (tmp_path / "champion.json").unlink()
+    watcher.refresh()
+    assert (_serving(watcher), reports.refused) == (version, [])
+
+
+class _Broken(ModelStore):
+    """A store whose client raises what no one expects, first at the pointer, then at the model."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.pointer_fails = True
+
+    def champion(self) -> Champion | None:
+        """Fails, or names a version."""
+        if self.pointer_fails:
+            raise ZeroDivisionError("client's own")
+        return Champion("v")
+
+    def load(self, version: str, public_key_base64: str) -> StoredModel:
+        """Fails."""
+        raise LookupError(version, public_key_base64)
+
+
+def test_whatever_a_store_raises_the_watcher_goes_on(tmp_path: Path) -> None:
+    store = _Broken(str(tmp_path))
+    watcher, reports = _watcher(store)
+    watcher.refresh()
+    store.pointer_fails = False
+    watcher.refresh()
+    assert (_serving(watcher), reports.refused) == (None, ["champion", "read"])
+
+
+def test_watching_refreshes_until_it_is_told_to_stop(tmp_path: Path) -> None:
+    store = ModelStore(str(tmp_path))
+    loaded, stop = threading.Event(), threading.Event()
+    watcher = ChampionWatcher(store, KEYS.model_public_key, lambda _version: loaded.set(), lambda _check: None)
+    thread = threading.Thread(target=watcher.watch, args=(stop, 0.01))
+    thread.start()
+    version = promote(store)
+    assert loaded.wait(10)
+    stop.set()
+    thread.join(10)
+    assert (thread.is_alive(), _serving(watcher)) == (False, version)
