@@ -24,10 +24,9 @@ def profile(
 def hot_features(known: Profile | None = None, *, newest_listen_ms: int = NEWEST_LISTEN_MS) -> bytes:
     """The value of `f:{id}` for a listener with `VECTOR`; `known` defaults to `profile()`."""
     state = fold(ListenerState(), known or profile()).state
+    # An offset that makes any time an evening: local hour 18 whatever `newest_listen_ms` is.
+    offset = (18 * 60 - newest_listen_ms // 60_000 % 1440 + 720) % 1440 - 720
     for event_hash, mobile in enumerate((True, False)):
-        # An offset that makes any time an evening: local hour 18 whatever `newest_listen_ms` is.
-        minutes = newest_listen_ms // 60_000 % 1440
-        offset = (18 * 60 - minutes + 720) % 1440 - 720
         listen = Listen(newest_listen_ms - event_hash, event_hash, 7, mobile, offset)
         state = fold(state, listen).state
     return encode_hot(state)

@@ -8,6 +8,8 @@ local limit, period, gap = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5
 local rows_kept, kept, once = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
 
 local ledger = redis.call('GET', KEYS[1]) or ''
+-- Another row behind a damaged one would be read out of step for ever.
+if #ledger % SIZE ~= 0 then return redis.error_reply('the ledger is not made of rows') end
 local request = string.sub(contact, 9, 16)
 if once > 0 then
   local marked = redis.call('GET', KEYS[2])

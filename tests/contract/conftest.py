@@ -1,0 +1,27 @@
+"""A real Redis beside the fakes: each suite runs on both."""
+
+from collections.abc import Iterator
+
+import pytest
+import redis
+
+from devstack.stack import Part, Stack
+from interlude.servicekit.redis import connect
+
+PATIENT_MS = 5000
+"""A suite asks what is answered, not how fast: a busy machine must not fail it."""
+
+
+@pytest.fixture(scope="session")
+def redis_stack() -> Iterator[Stack]:
+    """A Redis for the session; a test that pauses it resumes it."""
+    with Stack.start({Part.REDIS}) as stack:
+        yield stack
+
+
+@pytest.fixture
+def client(redis_stack: Stack) -> Iterator["redis.Redis"]:
+    """A patient client of an empty Redis."""
+    with connect(redis_stack.redis, timeout_ms=PATIENT_MS) as patient:
+        patient.flushall()
+        yield patient

@@ -1,0 +1,134 @@
+"""The held connection on a real Redis: in time when Redis is not, and never one answer for another."""
+
+import random
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import redis
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from devstack.stack import Part, Stack
+from interlude.servicekit.redis import ConnectionPerThread
+from tests.contract.conftest import PATIENT_MS
+
+_SLACK_SECONDS = 1.5
+"""What a busy machine may add to a timeout. Everything that would wait without one waits for `PATIENT_MS`, far longer."""
+
+
+@contextmanager
+def _paused(stack: Stack) -> Iterator[None]:
+    stack.pause(Part.REDIS)
+    try:
+        yield
+    finally:
+        stack.resume(Part.REDIS)
+
+
+def _seconds_until_timeout(connections: ConnectionPerThread, timeout_seconds: float | None = None) -> float:
+    started = time.monotonic()
+    with pytest.raises(RedisTimeoutError):
+        connections.call("PING", timeout_seconds=timeout_seconds)
+    return time.monotonic() - started
+
+
+def test_a_command_is_answered(redis_stack: Stack, client: "redis.Redis") -> None:
+    client.set("key", b"\x00\xff")
+    connections = ConnectionPerThread(redis_stack.redis, timeout_ms=PATIENT_MS)
+    assert connections.call("MGET", "key", b"none") == [b"\x00\xff", None]
+
+
+def test_a_paused_redis_costs_the_timeout_and_no_more(redis_stack: Stack) -> None:
+    connections = ConnectionPerThread(redis_stack.redis, timeout_ms=100)
+    connections.call("PING")
+    with _paused(redis_stack):
+        assert 0.1 <= _seconds_until_timeout(connections) < 0.1 + _SLACK_SECONDS
+        assert _seconds_until_timeout(connections) < 0.1 + _SLACK_SECONDS  # on a connection that has to be made first
+    assert connections.call("PING") == b"PONG"
+
+
+def test_a_call_may_wait_less_than_the_setting(redis_stack: Stack) -> None:
+    connections = ConnectionPerThread(redis_stack.redis, timeout_ms=PATIENT_MS)
+    with _paused(redis_stack):
+        assert _seconds_until_timeout(connections, 0.05) < 0.05 + _SLACK_SECONDS  # not connected yet
+    connections.call("PING")
+    with _paused(redis_stack):
+        assert _seconds_until_timeout(connections, 0.05) < 0.05 + _SLACK_SECONDS
+
+
+def test_a_call_may_not_wait_longer_than_the_setting(redis_stack: Stack) -> None:
+    connections = ConnectionPerThread(redis_stack.redis, timeout_ms=50)
+    connections.call("PING")
+    with _paused(redis_stack):
+        assert _seconds_until_timeout(connections, 60.0) < 0.05 + _SLACK_SECONDS
+
+
+def test_a_late_answer_is_never_taken_for_that_of_another_command(redis_stack: Stack) -> None:
+    source = random.Random(1)
+    connections = ConnectionPerThread(redis_stack.redis, timeout_ms=PATIENT_MS)
+    timeouts = answers = errors = 0
+    for number in range(1000):
+        word = b"%d:%d" % (number, source.randrange(10**9))
+        patience = source.choice((0.0005, 1e-6, None, None, None))
+        try:
+            if number % 40 == 0:
+                # Redis answers after two milliseconds, some of the time when we have given up.
+                assert connections.call("BLPOP", "empty", "0.002", timeout_seconds=patience) is None
+            elif number % 7 == 0:
+                connections.call("INCRBY", word, "not a number", timeout_seconds=patience)
+            else:
+                assert connections.call("ECHO", word, timeout_seconds=patience) == word
+                answers += 1
+        except RedisTimeoutError:
+            timeouts += 1
+        except ResponseError:
+            errors += 1
+    assert min(timeouts, answers, errors) > 30
+
+
+def test_an_error_that_redis_answers_keeps_the_connection(redis_stack: Stack) -> None:
+    connections = ConnectionPerThread(redis_stack.redis, timeout_ms=PATIENT_MS)
+    before = connections.call("CLIENT", "ID")
+    with pytest.raises(ResponseError):
+        connections.call("NOT-A-COMMAND")
+    assert connections.call("CLIENT", "ID") == before
+
+
+def test_each_thread_has_a_connection_of_its_own(redis_stack: Stack) -> None:
+    connections = ConnectionPerThread(redis_stack.redis, timeout_ms=PATIENT_MS)
+    ids = [connections.call("CLIENT", "ID")]
+    thread = threading.Thread(target=lambda: ids.append(connections.call("CLIENT", "ID")))
+    thread.start()
+    thread.join()
+    assert len(set(ids)) == 2
+    assert connections.call("CLIENT", "ID") == ids[0]
+
+
+def test_a_restarted_redis_answers_the_first_call() -> None:
+    with Stack.start({Part.REDIS}) as own:
+        connections = ConnectionPerThread(own.redis, timeout_ms=PATIENT_MS)
+        assert connections.call("PING") == b"PONG"
+        own.restart(Part.REDIS)
+        assert connections.call("PING") == b"PONG"
+
+
+def test_a_redis_that_is_gone_is_an_error_until_it_is_back() -> None:
+    with Stack.start({Part.REDIS}) as own:
+        connections = ConnectionPerThread(own.redis, timeout_ms=PATIENT_MS)
+        connections.call("PING")
+        own.kill(Part.REDIS)
+        for _ in range(2):
+            with pytest.raises((RedisConnectionError, RedisTimeoutError)):
+                connections.call("PING")
+        own.restart(Part.REDIS)
+        assert connections.call("PING") == b"PONG"
+
+
+def test_a_redis_that_cannot_be_reached_is_one_kind_of_error() -> None:
+    connections = ConnectionPerThread("redis://127.0.0.1:1/0", timeout_ms=50)
+    with pytest.raises(RedisError):
+        connections.call("PING")

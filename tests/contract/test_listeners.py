@@ -1,0 +1,144 @@
+"""What every reader of listeners does; run on the fake and on Redis. Then what only a Redis can do wrong."""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import pytest
+import redis
+
+from devstack.stack import Part, Stack
+from interlude.contacts.campaign import Campaign
+from interlude.contacts.caps import Channel
+from interlude.contacts.ledger import ContactLedger, ReservationRequest, contacts_key
+from interlude.features.codec import decode_hot, hot_key
+from interlude.servicekit.redis import ConnectionPerThread
+from services.decision.listeners import OPEN_SECONDS, Listener, ListenersUnavailable, RedisListeners
+from tests.contract.conftest import PATIENT_MS
+from tests.contract.fakes import FakeLedger, FakeListeners
+from tests.listeners import hot_features
+
+_CAMPAIGN = Campaign(campaign_id="a")
+_IMPATIENT_MS = 150
+_NOW_MS = 1_700_000_000_000
+
+
+class _Listeners(Protocol):
+    def read(self, customer_ids: Sequence[int], timeout_seconds: float) -> list[Listener]: ...
+
+
+class _Ledger(Protocol):
+    def reserve(self, requests: Sequence[ReservationRequest]) -> object: ...
+
+
+class _Tested:
+    """Listeners, the ledger whose contacts they read, and the way to write features."""
+
+    def __init__(self, listeners: _Listeners, ledger: _Ledger, put: Callable[[int, bytes], object]) -> None:
+        self.listeners = listeners
+        self.ledger = ledger
+        self.put = put
+
+
+@pytest.fixture(params=["fake", "redis"])
+def tested(request: pytest.FixtureRequest) -> _Tested:
+    """No listeners yet."""
+    if request.param == "fake":
+        ledger = FakeLedger()
+        fake = FakeListeners(contacts=ledger.contacts)
+        return _Tested(fake, ledger, fake.features.__setitem__)
+    client: redis.Redis = request.getfixturevalue("client")
+    url = request.getfixturevalue("redis_stack").redis
+    listeners = RedisListeners(ConnectionPerThread(url, timeout_ms=PATIENT_MS), lambda: None)
+    return _Tested(
+        listeners, ContactLedger(lambda: client), lambda customer_id, value: client.set(hot_key(customer_id), value)
+    )
+
+
+def test_an_unknown_customer_has_neither_features_nor_contacts(tested: _Tested) -> None:
+    assert tested.listeners.read([1], 1.0) == [Listener(None, ())]
+
+
+def test_listeners_come_in_the_order_asked_for_however_often(tested: _Tested) -> None:
+    values = {
+        customer_id: hot_features(newest_listen_ms=_NOW_MS + customer_id % 9) for customer_id in (3, 1, 2**63 - 1)
+    }
+    for customer_id, value in values.items():
+        tested.put(customer_id, value)
+    asked = [2**63 - 1, 8, 1, 3, 1]
+    features = [listener.features for listener in tested.listeners.read(asked, 1.0)]
+    assert features == [decode_hot(values[customer_id]) if customer_id in values else None for customer_id in asked]
+
+
+def test_contacts_are_those_of_the_ledger_with_and_without_features(tested: _Tested) -> None:
+    tested.put(1, hot_features())
+    for customer_id in (1, 2):
+        tested.ledger.reserve([ReservationRequest(customer_id, 40 + customer_id, _CAMPAIGN, Channel.SMS, _NOW_MS)])
+    known, unknown = tested.listeners.read([1, 2], 1.0)
+    assert (known.features is None, unknown.features is None) == (False, True)
+    assert [known.contacts[0].request_hash, unknown.contacts[0].request_hash] == [41, 42]
+
+
+def test_features_that_do_not_decode_make_an_unknown_customer(tested: _Tested) -> None:
+    tested.put(1, b"garbage")
+    tested.put(2, hot_features())
+    first, second = tested.listeners.read([1, 2], 1.0)
+    assert (first.features is None, second.features is None) == (True, False)
+
+
+def test_a_fake_that_does_not_answer_is_unavailable() -> None:
+    with pytest.raises(ListenersUnavailable):
+        FakeListeners(available=False).read([1], 1.0)
+
+
+class _Clock:
+    seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+def _on_redis(stack: Stack, clock: _Clock, corrupt: list[int]) -> RedisListeners:
+    connections = ConnectionPerThread(stack.redis, timeout_ms=_IMPATIENT_MS)
+    return RedisListeners(connections, lambda: corrupt.append(1), clock)
+
+
+def test_every_value_that_does_not_decode_is_counted(redis_stack: Stack, client: "redis.Redis") -> None:
+    client.set(hot_key(1), hot_features()[:-1])
+    client.set(contacts_key(1), b"not rows")
+    client.set(hot_key(2), hot_features())
+    corrupt: list[int] = []
+    listeners = RedisListeners(
+        ConnectionPerThread(redis_stack.redis, timeout_ms=PATIENT_MS), lambda: corrupt.append(1)
+    ).read([1, 2], 1.0)
+    assert listeners[0] == Listener(None, ())
+    assert listeners[1].features is not None
+    assert len(corrupt) == 2
+
+
+def test_after_a_failure_redis_is_left_alone_for_a_moment(redis_stack: Stack) -> None:
+    clock = _Clock()
+    listeners = _on_redis(redis_stack, clock, [])
+    assert listeners.read([1], 1.0) == [Listener(None, ())]
+    redis_stack.pause(Part.REDIS)
+    try:
+        with pytest.raises(ListenersUnavailable, match="TimeoutError"):
+            listeners.read([1], 1.0)
+    finally:
+        redis_stack.resume(Part.REDIS)
+    clock.seconds = OPEN_SECONDS * 0.99
+    with pytest.raises(ListenersUnavailable, match="a moment ago"):
+        listeners.read([1], 1.0)
+    clock.seconds = OPEN_SECONDS
+    assert len(listeners.read([1, 2], 1.0)) == 2
+
+
+def test_a_caller_who_gives_up_early_does_not_speak_for_the_others(redis_stack: Stack) -> None:
+    listeners = _on_redis(redis_stack, _Clock(), [])
+    listeners.read([1], 1.0)
+    redis_stack.pause(Part.REDIS)
+    try:
+        with pytest.raises(ListenersUnavailable, match="TimeoutError"):
+            listeners.read([1], 0.001)
+    finally:
+        redis_stack.resume(Part.REDIS)
+    assert listeners.read([1], 1.0) == [Listener(None, ())]
