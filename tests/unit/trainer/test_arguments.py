@@ -35,7 +35,6 @@ def test_defaults_are_those_of_the_readme() -> None:
     assert request.algorithms == (Algorithm.LOGISTIC, Algorithm.SVM)
     assert request.plan.regularisations == (0.0, 1e-4, 1e-3, 1e-2)
     assert (request.plan.tuning.folds, request.plan.measuring.folds) == (3, 10)
-    assert request.plan.tuning.seed != request.plan.measuring.seed
     assert request.threshold == 0.5
     assert not request.promote
 
@@ -45,3 +44,9 @@ def test_rows_of_the_log() -> None:
         ["train", "--rows", "clicks", "--positive-campaign", "x", "--attribution-hours", "2"]
     )
     assert to_row_rule(arguments) == RowRule(RowKind.CLICKS, "x", 7_200_000)
+
+
+def test_equal_numbers_of_folds_are_one_split_so_that_nothing_is_fitted_twice() -> None:
+    request = to_request(build_parser().parse_args(["train", "--features-file", "a", "--folds", "3"]))
+    assert request.plan.tuning == request.plan.measuring
+    assert len(request.plan.splits) == 1
