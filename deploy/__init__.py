@@ -1,0 +1,1 @@
+"""How Interlude is run: images, manifests, dashboards, alerts."""
