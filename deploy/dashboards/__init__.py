@@ -1,0 +1,1 @@
+"""Grafana dashboards, written in Python and generated as JSON: `python -m deploy.dashboards`."""

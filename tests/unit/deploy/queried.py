@@ -1,0 +1,51 @@
+"""Whether an expression asks for what the services export, and the values that labels can have."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from services.decision.policy import Reason, Rung
+from services.sms.policy import Reason as SmsReason
+from tests.unit.deploy.promql import Expression, read_expression
+
+TARGET_LABELS: Final = frozenset({"job", "instance"})
+"""What Prometheus itself adds to every series."""
+
+_VALUES: Final[dict[tuple[str, str], frozenset[str]]] = {
+    ("interlude_decision_answers_total", "reason"): frozenset(reason.name.lower() for reason in Reason),
+    ("interlude_decision_answers_total", "rung"): frozenset(rung.name.lower() for rung in Rung),
+    ("interlude_decision_seconds_bucket", "method"): frozenset({"Decide", "DecideBatch", "Explain", "ReportOutcome"}),
+    ("interlude_enricher_events_total", "outcome"): frozenset({"applied", "duplicate", "dead_lettered"}),
+    ("interlude_sms_requests_total", "status"): frozenset({"sent", "failed", "suppressed"}),
+    ("interlude_sms_requests_total", "reason"): frozenset(reason.name.lower() for reason in SmsReason),
+}
+
+
+def faults(text: str, series: Mapping[str, frozenset[str]]) -> list[str]:
+    """Everything that `text` names and no service exports. `series`: names with their labels."""
+    expression = read_expression(text)
+    if not expression.selectors:
+        return [f"{text} names no metric"]
+    return [*_unknown_series(expression, series), *_unknown_labels(expression, series), *_unknown_values(expression)]
+
+
+def _unknown_series(expression: Expression, series: Mapping[str, frozenset[str]]) -> list[str]:
+    return [f"no metric {selector.series}" for selector in expression.selectors if selector.series not in series]
+
+
+def _unknown_labels(expression: Expression, series: Mapping[str, frozenset[str]]) -> list[str]:
+    """A label that is grouped by must belong to every series of the expression, or it would merge what it should part."""
+    found = []
+    for selector in expression.selectors:
+        known = series.get(selector.series, frozenset()) | TARGET_LABELS
+        used = {label for label, _, _ in selector.matchers} | expression.grouping
+        found += [f"{selector.series} has no label {label}" for label in sorted(used - known)]
+    return found
+
+
+def _unknown_values(expression: Expression) -> list[str]:
+    return [
+        f"{selector.series}: {label} is never {value}"
+        for selector in expression.selectors
+        for label, operator, value in selector.matchers
+        if operator in {"=", "!="} and value not in _VALUES.get((selector.series, label), frozenset())
+    ]
