@@ -1,0 +1,1 @@
+"""What the image build runs in Python."""
