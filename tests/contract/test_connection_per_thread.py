@@ -3,6 +3,7 @@
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -18,6 +19,9 @@ from tests.contract.conftest import PATIENT_MS
 
 _SLACK_SECONDS = 1.5
 """What a busy machine may add to a timeout. Everything that would wait without one waits for `PATIENT_MS`, far longer."""
+
+_SLOW_ECHO = "for _ = 1, 500000 do end return ARGV[1]"
+"""Answers after a few milliseconds."""
 
 
 @contextmanager
@@ -70,24 +74,30 @@ def test_a_call_may_not_wait_longer_than_the_setting(redis_stack: Stack) -> None
 def test_a_late_answer_is_never_taken_for_that_of_another_command(redis_stack: Stack) -> None:
     source = random.Random(1)
     connections = ConnectionPerThread(redis_stack.redis, timeout_ms=PATIENT_MS)
-    timeouts = answers = errors = 0
+    outcomes: Counter[str] = Counter()
     for number in range(1000):
         word = b"%d:%d" % (number, source.randrange(10**9))
-        patience = source.choice((0.0005, 1e-6, None, None, None))
+        command, hurry = _random_command(word, source)
         try:
-            if number % 40 == 0:
-                # Redis answers after two milliseconds, some of the time when we have given up.
-                assert connections.call("BLPOP", "empty", "0.002", timeout_seconds=patience) is None
-            elif number % 7 == 0:
-                connections.call("INCRBY", word, "not a number", timeout_seconds=patience)
-            else:
-                assert connections.call("ECHO", word, timeout_seconds=patience) == word
-                answers += 1
+            answer = connections.call(*command, timeout_seconds=hurry)
         except RedisTimeoutError:
-            timeouts += 1
-        except ResponseError:
-            errors += 1
-    assert min(timeouts, answers, errors) > 30
+            outcomes["given up"] += 1
+        except ResponseError as error:
+            outcomes["error" if word.decode() in str(error) else "another's error"] += 1
+        else:
+            outcomes["answer" if answer == word else "another's answer"] += 1
+    assert set(outcomes) == {"answer", "error", "given up"}
+    assert min(outcomes.values()) > 20
+
+
+def _random_command(word: bytes, source: random.Random) -> tuple[tuple[str | bytes | int, ...], float | None]:
+    """A command whose answer is `word` or an error about it, at once or later than its caller waits."""
+    kind = source.random()
+    if kind < 0.1:
+        return ("EVAL", _SLOW_ECHO, 0, word), source.choice((0.001, 0.001, None))
+    if kind < 0.3:
+        return ("EVAL", "return redis.error_reply('ERR ' .. ARGV[1])", 0, word), None
+    return ("ECHO", word), source.choice((0.001, None))
 
 
 def test_an_error_that_redis_answers_keeps_the_connection(redis_stack: Stack) -> None:
