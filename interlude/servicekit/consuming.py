@@ -209,15 +209,17 @@ class ConsumerLoop:
         elif not self._waiting:
             self._health.ready()
 
-    def _revoked(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+    def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         log.info("partitions revoked", count=len(partitions))
-        self._forget(partitions)
+        self._forget(consumer, partitions)
 
-    def _lost(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+    def _lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         log.warning("partitions lost", count=len(partitions))
-        self._forget(partitions)
+        self._forget(consumer, partitions)
 
-    def _forget(self, partitions: list[TopicPartition]) -> None:
+    def _forget(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        # A pause outlives the assignment: without this, a partition given back to us later would never flow again.
+        consumer.resume(partitions)
         # A batch that still waits belongs to whoever owns the partitions next: its offsets were never committed.
         gone = {(partition.topic, partition.partition) for partition in partitions}
         self._owned -= gone
