@@ -22,7 +22,7 @@ from interlude.events.topics import PARTITIONER, Topic
 from interlude.servicekit.producing import RecordProducer
 from interlude.v1 import events_pb2 as pb
 
-DEADLINE_S: Final = 60.0
+DEADLINE_S: Final = 20.0
 READ_TOPICS: Final = (Topic.LISTENS, Topic.AD_EVENTS, Topic.CUSTOMERS)
 BASE_MS: Final = 1_700_000_000_000
 _POLL_S: Final = 0.02

@@ -1,0 +1,107 @@
+"""States in a real Redis: written together, each only while it is what was read."""
+
+from collections.abc import Iterator
+
+import pytest
+import redis
+
+from devstack.stack import Part, Stack
+from interlude.features.codec import CorruptValue, encode_hot, encode_state
+from interlude.features.fold import advance, fold
+from interlude.features.state import Listen, ListenerState, Stream
+from interlude.servicekit.errors import Unavailable
+from interlude.servicekit.redis import connect
+from services.enricher.store import Change, StateStore
+from tests.integration.enricher_scene import empty, redis_url
+
+DATABASE = 41
+MANY = range(600)
+NOTHING = ListenerState()
+
+
+@pytest.fixture
+def client(stack: Stack) -> Iterator["redis.Redis"]:
+    """An empty database."""
+    empty(stack, DATABASE)
+    with connect(redis_url(stack, DATABASE), timeout_ms=500, single_connection=True) as connected:
+        yield connected
+
+
+def _after(state: ListenerState, offset: int) -> ListenerState:
+    listen = Listen(1_700_000_000_000 + offset, offset, 7, True, 0)
+    return advance(fold(state, listen).state, Stream.LISTENS, offset)
+
+
+ONE = _after(NOTHING, 0)
+TWO = _after(ONE, 1)
+OTHER = _after(NOTHING, 5)
+
+
+def test_what_is_written_is_read_and_lies_under_both_keys(client: "redis.Redis") -> None:
+    store = StateStore(client)
+    assert store.write({1: Change(NOTHING, ONE)}) == []
+    assert store.read([1, 2]) == {1: ONE, 2: NOTHING}
+    assert client.mget("s:{1}", "f:{1}") == [encode_state(ONE), encode_hot(ONE)]
+    assert client.dbsize() == 2
+
+
+def test_more_customers_than_one_call_takes_are_all_written(client: "redis.Redis") -> None:
+    store = StateStore(client)
+    assert store.write({customer_id: Change(NOTHING, ONE) for customer_id in MANY}) == []
+    assert store.read(list(MANY)) == dict.fromkeys(MANY, ONE)
+
+
+def test_a_state_that_somebody_wrote_meanwhile_is_left_as_it_is(client: "redis.Redis") -> None:
+    store = StateStore(client)
+    theirs = [3, 251, 599]
+    store.write({customer_id: Change(NOTHING, OTHER) for customer_id in theirs})
+    assert store.write({customer_id: Change(NOTHING, ONE) for customer_id in MANY}) == theirs
+    assert store.read([3, 4]) == {3: OTHER, 4: ONE}
+    assert client.get("f:{3}") == encode_hot(OTHER)
+
+
+def test_a_state_that_vanished_meanwhile_is_not_written(client: "redis.Redis") -> None:
+    store = StateStore(client)
+    store.write({1: Change(NOTHING, ONE)})
+    client.flushdb()
+    assert store.write({1: Change(ONE, TWO)}) == [1]
+    assert client.dbsize() == 0
+
+
+def test_an_old_writer_cannot_go_back(client: "redis.Redis") -> None:
+    store = StateStore(client)
+    store.write({1: Change(NOTHING, ONE)})
+    store.write({1: Change(ONE, TWO)})
+    assert store.write({1: Change(NOTHING, ONE)}) == [1]
+    assert store.write({1: Change(ONE, TWO)}) == [1]
+    assert store.read([1]) == {1: TWO}
+
+
+def test_a_script_that_redis_forgot_is_loaded_again(client: "redis.Redis") -> None:
+    store = StateStore(client)
+    store.write({1: Change(NOTHING, ONE)})
+    client.script_flush()
+    assert store.write({1: Change(ONE, TWO)}) == []
+    assert store.read([1]) == {1: TWO}
+
+
+def test_a_value_that_is_not_ours_is_refused(client: "redis.Redis") -> None:
+    client.set("s:{1}", b"\x63not ours")
+    with pytest.raises(CorruptValue):
+        StateStore(client).read([1])
+
+
+def test_a_redis_that_stands_still_is_unavailable_and_loses_no_step(stack: Stack, client: "redis.Redis") -> None:
+    store = StateStore(client)
+    store.write({1: Change(NOTHING, ONE)})
+    stack.pause(Part.REDIS)
+    try:
+        with pytest.raises(Unavailable, match="TimeoutError"):
+            store.read([1])
+        with pytest.raises(Unavailable, match="TimeoutError"):
+            store.write({1: Change(ONE, TWO)})
+    finally:
+        stack.resume(Part.REDIS)
+    # The write that was given up may have been carried out late or not: either way its repetition ends in the same state.
+    store.write({1: Change(ONE, TWO)})
+    assert store.read([1]) == {1: TWO}
