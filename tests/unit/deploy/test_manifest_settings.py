@@ -6,7 +6,7 @@ import pytest
 
 from docs.catalogue import SETTINGS
 from docs.generate import is_secret
-from interlude.contacts.campaign import read_campaigns
+from interlude.contacts.campaign import DEFAULT_CAMPAIGNS, read_campaigns
 from interlude.servicekit.lifecycle import REFUSED_TO_START
 from interlude.servicekit.settings import load_settings
 from services.decision.composition import FLUSH_SECONDS
@@ -84,7 +84,8 @@ def test_campaigns_are_where_the_settings_say(service: str) -> None:
     (mount,) = [m["mountPath"] for m in container(service)["volumeMounts"] if m["name"] == volume]
     (generator,) = [g for g in kustomization()["configMapGenerator"] if g["name"] == "campaigns"]
     assert [f"{mount}/{file}" for file in generator["files"]] == [path]
-    assert read_campaigns(str(BASE / generator["files"][0])).default.enabled
+    # The document shows every field there is, with the values that hold without it.
+    assert read_campaigns(str(BASE / generator["files"][0])) == DEFAULT_CAMPAIGNS
 
 
 @pytest.mark.parametrize("service", ["decision", "trainer"])
