@@ -53,6 +53,8 @@ def test_secrets_come_from_secrets(service: str) -> None:
 def test_every_known_secret_is_used_and_none_is_contained() -> None:
     assert {reference for service in SERVICES for reference in secret_references(service).values()} == set(SECRETS)
     assert "secretGenerator" not in kustomization()
+    explained = (BASE.parents[1] / "README.md").read_text(encoding="utf-8")
+    assert all(f"`{part}`" in explained for reference in SECRETS for part in reference)
 
 
 @pytest.mark.parametrize("service", SERVERS)
