@@ -43,6 +43,14 @@ class ProfileFlag(IntFlag):
     KNOWN = 8
 
 
+# As plain integers: the enricher needs them for every listener of a batch, a decision for every answer.
+_ACTIVE: Final = ProfileFlag.ACTIVE.value
+_CONSENT_PLAYER_OFFERS: Final = ProfileFlag.CONSENT_PLAYER_OFFERS.value
+_CONSENT_SMS: Final = ProfileFlag.CONSENT_SMS.value
+_KNOWN: Final = ProfileFlag.KNOWN.value
+_HIGHEST_LEVEL: Final = max(Level).value
+
+
 @dataclass(frozen=True, slots=True)
 class HotFeatures:
     """The value of `f:{id}`: the profile's bits, the newest listen (epoch ms, None: none yet) and the served vector as
@@ -89,7 +97,7 @@ def decode_state(value: bytes | None) -> ListenerState:
             raise CorruptValue(f"state layout {version}, this version reads {LAYOUT_VERSION}")
         flags, listens, ad_events = _COUNTS.unpack_from(value, HEADER_BYTES)
         columns, end = _columns(value, HEADER_BYTES + _COUNTS.size, (listens, ad_events))
-        profile = _decode_profile(value, end, ProfileFlag(flags))
+        profile = _decode_profile(value, end, flags)
     except (struct.error, ValueError) as error:
         raise CorruptValue(f"state of {len(value)} bytes does not decode: {error}") from error
     return ListenerState(tuple(offsets), profile, Listens(*columns[:4]), AdEvents(*columns[4:]))
@@ -111,22 +119,19 @@ def decode_hot(value: bytes) -> HotFeatures:
     version, mark, level, flags, newest = _HOT.unpack(value)[:5]
     if version != LAYOUT_VERSION or mark != _SCHEMA_MARK:
         raise CorruptValue(f"features of layout {version}, schema mark {mark:08x}; expected {_SCHEMA_MARK:08x}")
-    try:
-        known_level = Level(level)
-    except ValueError as error:
-        raise CorruptValue(str(error)) from error
-    newest_listen_ms = None if newest == _NO_LISTEN else newest
-    return HotFeatures(known_level, ProfileFlag(flags), newest_listen_ms, value[-_VECTOR_BYTES:])
+    if level > _HIGHEST_LEVEL:
+        raise CorruptValue(f"{level} is not a level")
+    return HotFeatures(level, flags, None if newest == _NO_LISTEN else newest, value[-_VECTOR_BYTES:])
 
 
 def _flags(profile: Profile | None) -> int:
     if profile is None:
         return 0
     return (
-        ProfileFlag.KNOWN.value
-        | ProfileFlag.ACTIVE.value * profile.active
-        | ProfileFlag.CONSENT_PLAYER_OFFERS.value * profile.consent_player_offers
-        | ProfileFlag.CONSENT_SMS.value * profile.consent_sms
+        _KNOWN
+        | _ACTIVE * profile.active
+        | _CONSENT_PLAYER_OFFERS * profile.consent_player_offers
+        | _CONSENT_SMS * profile.consent_sms
     )
 
 
@@ -148,9 +153,9 @@ def _encode_profile(profile: Profile | None, flags: int) -> bytes:
     return fixed + zone
 
 
-def _decode_profile(value: bytes, start: int, flags: ProfileFlag) -> Profile | None:
+def _decode_profile(value: bytes, start: int, flags: int) -> Profile | None:
     """The profile, which is the last of a state: nothing may be missing of it or follow it."""
-    if not flags & ProfileFlag.KNOWN:
+    if not flags & _KNOWN:
         _check_end(value, start)
         return None
     updated_at_ms, _, level, gender, birth_year, zone_bytes = _PROFILE.unpack_from(value, start)
@@ -159,9 +164,9 @@ def _decode_profile(value: bytes, start: int, flags: ProfileFlag) -> Profile | N
     return Profile(
         updated_at_ms=updated_at_ms,
         level=Level(level),
-        active=bool(flags & ProfileFlag.ACTIVE),
-        consent_player_offers=bool(flags & ProfileFlag.CONSENT_PLAYER_OFFERS),
-        consent_sms=bool(flags & ProfileFlag.CONSENT_SMS),
+        active=bool(flags & _ACTIVE),
+        consent_player_offers=bool(flags & _CONSENT_PLAYER_OFFERS),
+        consent_sms=bool(flags & _CONSENT_SMS),
         gender=gender,
         birth_year=birth_year,
         time_zone=value[zone_start:].decode(),

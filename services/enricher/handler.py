@@ -50,6 +50,7 @@ class EnricherHandler:
         self._states = states
         self._outbox = outbox
         self._metrics = metrics
+        self._freshness = {stream: metrics.freshness.labels(topic) for stream, topic in _TOPICS.items()}
         self._now_ms = now_ms
 
     def handle(self, batch: Sequence[Message]) -> None:
@@ -127,7 +128,7 @@ class EnricherHandler:
             for arrival, is_applied in zip(arrivals[customer_id], after.applied, strict=True):
                 counts = applied if is_applied else duplicate
                 counts[arrival.stream] += 1
-                self._metrics.freshness.labels(_TOPICS[arrival.stream]).observe((now_ms - arrival.arrived_ms) / 1000)
+                self._freshness[arrival.stream].observe((now_ms - arrival.arrived_ms) / 1000)
         for stream, topic in _TOPICS.items():
             self._metrics.events.labels(topic, "applied").inc(applied[stream])
             self._metrics.events.labels(topic, "duplicate").inc(duplicate[stream])

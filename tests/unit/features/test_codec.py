@@ -108,7 +108,7 @@ def test_the_vector_of_another_schema_is_refused() -> None:
 
 def test_a_level_that_does_not_exist_is_refused() -> None:
     hot = encode_hot(fold_all([GOLD]))
-    with pytest.raises(CorruptValue, match="Level"):
+    with pytest.raises(CorruptValue, match="9 is not a level"):
         decode_hot(hot[:5] + b"\x09" + hot[6:])
     state = encode_state(fold_all([GOLD]))
     level_at = len(state) - len(GOLD.time_zone) - 5
