@@ -229,3 +229,15 @@ def test_enrichers_that_join_and_leave_on_the_way_leave_the_same_bytes(
     assert first.process.terminate() == 0
     assert run.progress.committed() < run.progress.end, "the replay was over before it was disturbed"
     assert run.finish() == undisturbed
+
+
+def test_a_kafka_that_dies_and_comes_back_leaves_the_same_bytes(
+    stack: Stack, run: Run, undisturbed: dict[bytes, bytes]
+) -> None:
+    enricher = run.launch()
+    run.progress.reach(1 / 5)
+    assert run.progress.committed() < run.progress.end, "the replay was over before it was disturbed"
+    stack.kill(Part.KAFKA)
+    stack.restart(Part.KAFKA)
+    assert run.finish() == undisturbed
+    assert enricher.process.terminate() == 0
