@@ -1,6 +1,6 @@
 # Everything a person runs. `make` alone lists it. The logic is in Python: nothing here is longer than a command.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench proto locks up down images k8s clean
+.PHONY: help setup demo test lint bench proto locks up down docs measured images k8s clean
 PYTHON ?= python3
 VENV := .venv/bin
 
@@ -29,6 +29,13 @@ bench: setup  ## measure decisions, freshness and throughput on this machine
 
 proto: setup  ## generate interlude/v1 from proto/
 	@$(VENV)/python -m devstack.protos
+
+docs: setup  ## write docs/metrics.md, docs/settings.md and the dashboard anew from the code
+	@$(VENV)/python -m docs.generate
+	@$(VENV)/python -m deploy.dashboards
+
+measured: setup  ## write docs/measured.md from the newest measurements in var/measured
+	@$(VENV)/python -m bench.render
 
 locks: setup  ## write requirements/*.txt and devstack/jars.lock anew, with hashes
 	@$(VENV)/python -m devstack.locks

@@ -14,6 +14,8 @@ from services.decision.settings import DecisionSettings
 REQUEST_BYTES_LIMIT = 256 * 1024
 """A full batch has some 50 KB."""
 
+CONNECTION_AGE_MS = 30 * 60 * 1000
+
 
 class PortTaken(Exception):
     """The address to listen on is not free."""
@@ -36,6 +38,8 @@ class GrpcFront:
                 # Players keep one connection for hours and may ping it; a proxy between drops silent ones.
                 ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
                 ("grpc.keepalive_permit_without_calls", 1),
+                # A player that stays connected for hours finds replicas that came later; calls in progress end first.
+                ("grpc.max_connection_age_ms", CONNECTION_AGE_MS),
             ],
         )
         handlers = method_handlers(servicer)

@@ -32,7 +32,7 @@ class DecisionSettings(ServiceSettings):
     """Base64 of 32 random bytes; signs outcome tokens, the same on every replica."""
     campaign_file: str = ""
     """JSON document with the campaigns; empty: the built-in one."""
-    worker_threads: int = Field(default=8, ge=1, le=256)
+    worker_threads: int = Field(default=4, ge=1, le=256)
     """Threads that answer calls; each holds one connection to Redis."""
     concurrent_calls: int = Field(default=256, ge=1, le=100_000)
     """Calls in progress or waiting; more are refused with RESOURCE_EXHAUSTED."""
