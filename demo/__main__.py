@@ -8,6 +8,7 @@ import sys
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Final
 
 from confluent_kafka import KafkaException
@@ -21,8 +22,8 @@ from demo.options import Options, parse_options
 from demo.screen import Screen, open_screen
 from demo.setup_time import take_setup_seconds
 from demo.simulator import World
-from demo.summary import SUMMARY_FILE, Summary, to_table, write_summary
-from demo.training import CLICKS, IMPRESSIONS, QUICKLY, features_file
+from demo.summary import Summary, to_table, write_summary
+from demo.training import AGAIN, CLICKS, IMPRESSIONS, QUICKLY, features_file
 from devstack.endpoints import describe_system
 from devstack.jars import JarsFailed
 from devstack.java import JavaMissing
@@ -70,7 +71,7 @@ def run(options: Options, screen: Screen) -> tuple[str, ...]:
         job = MainJob(system, screen, history, _training_plan(options), _live_plan(options, history))
         measured = job.run(None if options.data else bayes_error(world.listeners()))
         seconds = {"setup": setup_seconds, "ready": ready_seconds, "total": setup_seconds + time.monotonic() - began}
-        _tell(screen, measured, seconds)
+        _tell(screen, measured, seconds, options.summary)
         if options.keep:
             _stay(screen, system)
     return measured.broken
@@ -100,11 +101,11 @@ def _await(screen: Screen, past: "Future[History]") -> History:
 
 def _training_plan(options: Options) -> TrainingPlan:
     if options.data is None:
-        return TrainingPlan(first=(*IMPRESSIONS, *QUICKLY), second=(*IMPRESSIONS, *QUICKLY, "--seed", "43"))
+        return TrainingPlan(first=(*IMPRESSIONS, *QUICKLY), second=(*IMPRESSIONS, *QUICKLY, *AGAIN))
     features = options.data / "features.libsvm"
     return TrainingPlan(
         first=features_file(features, folds=10),
-        second=(*features_file(features, folds=5), "--seed", "43"),
+        second=(*features_file(features, folds=5), *AGAIN),
         replayed=CLICKS,
     )
 
@@ -113,7 +114,7 @@ def _live_plan(options: Options, history: History) -> LivePlan:
     return LivePlan(options.seed, history.customer_ids_end, options.rate, options.seconds)
 
 
-def _tell(screen: Screen, measured: Measured, seconds: dict[str, float]) -> None:
+def _tell(screen: Screen, measured: Measured, seconds: dict[str, float], path: Path) -> None:
     summary = Summary(
         events=measured.events,
         training=measured.training,
@@ -122,9 +123,9 @@ def _tell(screen: Screen, measured: Measured, seconds: dict[str, float]) -> None
         sms=measured.sms,
         seconds=seconds,
     )
-    write_summary(summary)
+    write_summary(summary, path)
     screen.show(to_table(summary, measured.aside))
-    screen.show(f"written to {SUMMARY_FILE}")
+    screen.show(f"written to {path}")
 
 
 def _stay(screen: Screen, system: System) -> None:

@@ -4,10 +4,13 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
+from demo.summary import SUMMARY_FILE
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`data`: directory of the real logs, None: simulated listeners. `rate`: questions a second; `seconds`: of live traffic."""
+    """`data`: directory of the real logs, None: simulated listeners. `rate`: questions a second; `seconds`: of live traffic,
+    at least. `summary`: file for the numbers."""
 
     data: Path | None
     customers: int
@@ -15,6 +18,7 @@ class Options:
     rate: float
     seconds: float
     keep: bool
+    summary: Path
 
 
 def parse_options(arguments: list[str] | None = None) -> Options:
@@ -27,9 +31,18 @@ def parse_options(arguments: list[str] | None = None) -> Options:
     parser.add_argument("--seed", type=int, default=7, help="of the simulation (default 7)")
     parser.add_argument("--rate", type=_positive, default=200, help="questions per second (default 200)")
     parser.add_argument("--seconds", type=_positive, default=12, help="of live traffic, at least (default 12)")
+    parser.add_argument("--summary", type=Path, default=SUMMARY_FILE, metavar="FILE", help="where the numbers go")
     parser.add_argument("--keep", action="store_true", help="stay up until Ctrl-C")
     given = parser.parse_args(arguments)
-    return Options(given.data, given.customers, given.seed, float(given.rate), float(given.seconds), given.keep)
+    return Options(
+        data=given.data,
+        customers=given.customers,
+        seed=given.seed,
+        rate=float(given.rate),
+        seconds=float(given.seconds),
+        keep=given.keep,
+        summary=given.summary,
+    )
 
 
 def _positive(text: str) -> int:

@@ -43,7 +43,7 @@ class Aside:
     second_model: str
 
 
-def write_summary(summary: Summary, path: Path = SUMMARY_FILE) -> None:
+def write_summary(summary: Summary, path: Path) -> None:
     """Replace the file in one step."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(".new")
@@ -88,7 +88,7 @@ def _training_rows(training: Mapping[str, Any], aside: Aside) -> list[tuple[str,
 def _model_rows(training: Mapping[str, Any]) -> list[tuple[str, str]]:
     never = training["never_show"]
     return [
-        *((f"  {name}", _measures(training[name])) for name in ("logistic", "svm")),
+        *((f"  {name}", _measures(training[name])) for name in ("logistic", "svm") if name in training),
         ("  never show", f"error {never['error']:.2%}, log-loss {never['log_loss']:.4f}"),
     ]
 

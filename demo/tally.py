@@ -14,8 +14,8 @@ _REPORT: Final = "REPORT"
 
 @dataclass(slots=True)
 class Tally:
-    """Counts of calls and answers. `failed` are calls without an answer, `late` those of them whose time ran out;
-    `expected_clicks` is the sum of the click probabilities of those who were shown the offer."""
+    """Counts of calls and answers. `late` are calls that had no answer within the client's deadline, `failed` those that
+    ended with any other error; `expected_clicks` is the sum of the click probabilities of those who were shown the offer."""
 
     asked: int = 0
     shown: int = 0
@@ -43,8 +43,8 @@ class Tally:
             if decision.model_version:
                 self.model_versions[decision.model_version] += 1
             if decision.error:
-                self.failed += 1
                 self.late += decision.error == _OUT_OF_TIME
+                self.failed += decision.error != _OUT_OF_TIME
                 self.errors[decision.error] += 1
 
     def count_report(self, told: bool) -> None:
