@@ -6,6 +6,7 @@ Delivery is at least once: offsets are committed after the handler returned, so 
 import logging
 import threading
 from collections.abc import Sequence
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -34,7 +35,8 @@ class BatchHandler(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ConsumerSettings:
-    """How a group reads. `max_records` bounds a batch; a member that was killed keeps its partitions for `session_timeout_ms`.
+    """How a group reads. `max_records` bounds a batch; a member that was killed keeps its partitions for `session_timeout_ms`;
+    one that stops gives a Kafka that hangs `leave_timeout_ms`.
 
     Of `first_topics`, all that is in Kafka when partitions are assigned is handled before any record of the other topics.
     """
@@ -46,6 +48,7 @@ class ConsumerSettings:
     max_records: int = 1000
     fetch_wait_ms: int = 10
     session_timeout_ms: int = 10_000
+    leave_timeout_ms: int = 8000
     first_topics: tuple[str, ...] = ()
 
 
@@ -186,6 +189,16 @@ class ConsumerLoop:
             log.warning("commit failed", error=error.args[0].name())
 
     def _leave(self) -> None:
+        """Commit and leave the group, in a thread: both calls would wait for ever for a Kafka that hangs."""
+        in_context = copy_context().run
+        leaving = threading.Thread(target=in_context, args=(self._commit_and_close,), name="leave", daemon=True)
+        leaving.start()
+        leaving.join(self._settings.leave_timeout_ms / 1000)
+        if leaving.is_alive():
+            # Costs a repetition after the next start, which handlers allow for.
+            log.warning("left without an answer", waited_ms=self._settings.leave_timeout_ms)
+
+    def _commit_and_close(self) -> None:
         try:
             if self._handled:
                 self._consumer.commit(offsets=self._handled_offsets(), asynchronous=False)

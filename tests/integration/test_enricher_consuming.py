@@ -11,6 +11,7 @@ from confluent_kafka import ConsumerGroupTopicPartitions, Message, Producer, Top
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewPartitions
 
+from devstack.stack import Part, Stack
 from interlude.servicekit.consuming import ConsumerLoop, ConsumerSettings, UnequalPartitions
 from interlude.servicekit.errors import Unavailable
 from interlude.servicekit.telemetry import Health
@@ -174,6 +175,18 @@ def test_a_stop_while_waiting_commits_nothing_of_the_batch(settings: ConsumerSet
     assert _committed(settings) == 0
     with _member(settings, Recorder()) as second:
         until(lambda: set(second.handler.seen) == expected, "records were skipped")
+
+
+def test_a_stop_does_not_wait_for_a_kafka_that_hangs(stack: Stack, settings: ConsumerSettings) -> None:
+    _produce(settings)
+    member = Member(replace(settings, leave_timeout_ms=200), Recorder())
+    until(lambda: len(member.handler.seen) >= RECORDS, "not all records were handled")
+    stack.pause(Part.KAFKA)
+    try:
+        member.stop()
+    finally:
+        stack.resume(Part.KAFKA)
+    assert member.error is None
 
 
 def test_a_second_member_takes_half_and_gives_it_back(settings: ConsumerSettings) -> None:
