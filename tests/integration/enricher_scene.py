@@ -10,7 +10,7 @@ from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import redis
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 from google.protobuf import json_format
 from google.protobuf.message import Message
 from prometheus_client.parser import text_string_to_metric_families
@@ -22,10 +22,11 @@ from interlude.events.topics import PARTITIONER, Topic
 from interlude.servicekit.producing import RecordProducer
 from interlude.v1 import events_pb2 as pb
 
-DEADLINE_S: Final = 20.0
+DEADLINE_S: Final = 60.0
 READ_TOPICS: Final = (Topic.LISTENS, Topic.AD_EVENTS, Topic.CUSTOMERS)
 BASE_MS: Final = 1_700_000_000_000
 _POLL_S: Final = 0.02
+_ANSWER_S: Final = 5.0
 _MINUTE_MS: Final = 60_000
 _ZONES: Final = ("", "America/Chicago", "Asia/Kolkata")
 
@@ -130,12 +131,18 @@ class Progress:
 
     def committed(self) -> int:
         """Records that the group has committed."""
-        offsets = self._consumer.committed(self._partitions, timeout=DEADLINE_S)
+        offsets = self._consumer.committed(self._partitions, timeout=_ANSWER_S)
         return sum(max(offset.offset, 0) for offset in offsets)
 
     def reach(self, share: float) -> None:
         """Waits until that share of all records is committed."""
-        until(lambda: self.committed() >= share * self.end, f"{share:.0%} of the records were not committed")
+        until(lambda: self._has_reached(share), f"{share:.0%} of the records were not committed")
+
+    def _has_reached(self, share: float) -> bool:
+        try:
+            return self.committed() >= share * self.end
+        except KafkaException:
+            return False  # a Kafka that has just been started does not know its groups yet
 
     def close(self) -> None:
         """Ends its connection."""
