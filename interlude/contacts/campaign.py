@@ -38,7 +38,9 @@ class Campaign(BaseModel):
     minimum_gap_minutes: int = Field(default=20, ge=0, le=7 * 24 * 60)
     """Minutes between a contact and the next, both channels together."""
     sms_text: str = Field(
-        default="Today only: upgrade at half price. Stop these texts in your account settings.", min_length=1, max_length=160
+        default="Today only: upgrade at half price. Stop these texts in your account settings.",
+        min_length=1,
+        max_length=160,
     )
     """What is texted; one message part."""
 
