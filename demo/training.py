@@ -20,8 +20,8 @@ POSITIVE_CLICKS: Final = "adv_free_referral"
 
 _REFUSED: Final = 2
 _NICENESS: Final = 19
-_GROUP_NICENESS: Final = 10
-"""Weight 110 where others have 1024: far behind whoever answers players, and not starved where a machine is busy."""
+_GROUP_NICENESS: Final = 5
+"""A third of the weight of others: behind whoever answers players, and not starved on a machine that is busy otherwise."""
 
 _ALGORITHMS: Final = ("logistic", "svm")
 _MEASURES: Final = ("error", "auc", "log_loss")
