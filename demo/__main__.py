@@ -23,7 +23,7 @@ from demo.screen import Screen, open_screen
 from demo.setup_time import take_setup_seconds
 from demo.simulator import World
 from demo.summary import Summary, to_table, write_summary
-from demo.training import AGAIN, CLICKS, IMPRESSIONS, QUICKLY, features_file
+from demo.training import AGAIN, CLICKS, IMPRESSIONS, QUICKLY, TENFOLD, features_file
 from devstack.endpoints import describe_system
 from devstack.jars import JarsFailed
 from devstack.java import JavaMissing
@@ -104,9 +104,9 @@ def _training_plan(options: Options) -> TrainingPlan:
         return TrainingPlan(first=(*IMPRESSIONS, *QUICKLY), second=(*IMPRESSIONS, *QUICKLY, *AGAIN))
     features = options.data / "features.libsvm"
     return TrainingPlan(
-        first=features_file(features, folds=10),
-        second=(*features_file(features, folds=5), *AGAIN),
-        replayed=CLICKS,
+        first=(*features_file(features), *TENFOLD),
+        second=(*features_file(features), *QUICKLY, *AGAIN),
+        replayed=(*CLICKS, *QUICKLY),
     )
 
 

@@ -10,8 +10,12 @@ import pytest
 
 from devstack.places import REPOSITORY
 
-TIMEOUT_S = 220
+TIMEOUT_S = 380
+"""Of the whole run. It takes about a minute on two free cores; most of it is Spark, which has to share on a busy machine."""
+
 CUSTOMERS = 800
+
+pytestmark = pytest.mark.timeout(TIMEOUT_S + 20)
 
 
 @pytest.fixture(scope="module")
