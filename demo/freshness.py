@@ -34,7 +34,7 @@ BYSTANDERS: Final = 1000
 _FIRST_CUSTOMER: Final = 9_000_000_000
 """Ids of these customers begin here, far from those of the simulation and of the real logs."""
 
-_LOOK_SECONDS: Final = 0.0004
+_LOOK_SECONDS: Final = 0.001
 _IDLE_SECONDS: Final = 0.004
 _LOST_AFTER_SECONDS: Final = 5.0
 _FLUSH_SECONDS: Final = 20.0

@@ -34,6 +34,8 @@ SOURCE: Final = "demo-players"
 _WORKERS: Final = 16
 _STATUS_SECONDS: Final = 0.25
 _FLUSH_SECONDS: Final = 20.0
+_LINGER_MS: Final = 5
+"""One process stands for many players, whose records the way to Kafka gathers anyway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +152,7 @@ def main() -> None:
     report = Path(settings.report)
     stop = stop_on_signals()
     tally = Tally()
-    producer = RecordProducer(settings.kafka, client_id=SOURCE, partitioner=PARTITIONER)
+    producer = RecordProducer(settings.kafka, client_id=SOURCE, partitioner=PARTITIONER, linger_ms=_LINGER_MS)
     with serving_deliveries(producer), DecisionClient(settings.decision) as client:
         client.warm_up()
         players = Players(client, producer, tally, time.perf_counter)

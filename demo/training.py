@@ -1,6 +1,7 @@
 """The trainer's commands as child processes, and their reports."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -20,9 +21,6 @@ POSITIVE_CLICKS: Final = "adv_free_referral"
 
 _REFUSED: Final = 2
 _NICENESS: Final = 19
-_GROUP_NICENESS: Final = 5
-"""A third of the weight of others: behind whoever answers players, and not starved on a machine that is busy otherwise."""
-
 _ALGORITHMS: Final = ("logistic", "svm")
 _MEASURES: Final = ("error", "auc", "log_loss")
 
@@ -62,10 +60,9 @@ class TrainerCommand:
         """`politely`: it takes only the processor time that nobody else wants."""
         self._report = system.stack.directory / f"{name}.json"
         self._politely = politely
-        nice = ["nice", "-n", str(_NICENESS)] if politely else []
         self._process = ChildProcess(
             name,
-            [*nice, sys.executable, "-m", "services.trainer", *arguments, "--report", str(self._report)],
+            [sys.executable, "-m", "services.trainer", *arguments, "--report", str(self._report)],
             log=system.stack.log_directory / f"{name}.log",
             environment=service_environment(system.environments.trainer()),
         )
@@ -129,7 +126,10 @@ def _measures(candidate: dict[str, Any]) -> dict[str, Any]:
 
 
 def _step_back(pid: int) -> None:
-    """Where Linux groups processes by session for scheduling, niceness counts inside the group only; so the group steps
-    back as a whole (sched(7), "The autogroup feature"). Elsewhere there is no such file, and `nice` has done it."""
-    with suppress(OSError):
-        Path(f"/proc/{pid}/autogroup").write_text(str(_GROUP_NICENESS))
+    """Have the scheduler run it, and all that it starts, when nobody else wants the processor: whoever becomes runnable takes
+    it at once. What has no such policy is asked to be nice."""
+    with suppress(ProcessLookupError):
+        if hasattr(os, "SCHED_IDLE"):
+            os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
+        else:
+            os.setpriority(os.PRIO_PROCESS, pid, _NICENESS)

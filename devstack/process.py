@@ -25,7 +25,7 @@ class ProcessFailed(Exception):
 class ChildProcess:
     """A command that runs as our child until it is stopped or until we are gone.
 
-    It has a session of its own, so that Ctrl-C reaches only us and we end the children in order. A restart runs the same
+    It has a process group of its own, so that Ctrl-C reaches only us and we end the children in order. A restart runs the same
     command again and appends to the same log.
     """
 
@@ -55,7 +55,7 @@ class ChildProcess:
                 stderr=subprocess.STDOUT,
                 env=self._environment,
                 cwd=REPOSITORY,
-                start_new_session=True,
+                process_group=0,
             )
 
     @property
