@@ -32,6 +32,8 @@ from devstack.stack import Stack
 from devstack.system import System
 from interlude.servicekit.errors import Unavailable
 
+FEATURES_FILE: Final = "features.libsvm"
+
 _FAILED: Final = 1
 _INTERRUPTED: Final = 130
 
@@ -50,6 +52,7 @@ def main() -> int:
         print(f"demo: Kafka did not take what was sent ({error}); see var/log.", file=sys.stderr)
         return _FAILED
     except KeyboardInterrupt:
+        print("demo: ended by Ctrl-C.", file=sys.stderr)
         return _INTERRUPTED
     for sentence in broken:
         print(f"demo: broken promise: {sentence}.", file=sys.stderr)
@@ -61,14 +64,17 @@ def run(options: Options, screen: Screen) -> tuple[str, ...]:
     began, setup_seconds = time.monotonic(), take_setup_seconds()
     now_ms = time.time_ns() // 1_000_000
     world = World(options.seed, options.customers, now_ms)
+    training = _training_plan(options)
     with ExitStack() as cleanup:
         cleanup.enter_context(screen)
         pool = cleanup.enter_context(ThreadPoolExecutor(1))
         past = pool.submit(_history, options, world)
+        if options.data:
+            past.result()  # files that are not there are told before anything starts
         system = _start(screen, cleanup)
         ready_seconds = time.monotonic() - began
         history = _await(screen, past)
-        job = MainJob(system, screen, history, _training_plan(options), _live_plan(options, history))
+        job = MainJob(system, screen, history, training, _live_plan(options, history))
         measured = job.run(None if options.data else bayes_error(world.listeners()))
         seconds = {"setup": setup_seconds, "ready": ready_seconds, "total": setup_seconds + time.monotonic() - began}
         _tell(screen, measured, seconds, options.summary)
@@ -102,7 +108,9 @@ def _await(screen: Screen, past: "Future[History]") -> History:
 def _training_plan(options: Options) -> TrainingPlan:
     if options.data is None:
         return TrainingPlan(first=(*IMPRESSIONS, *QUICKLY), second=(*IMPRESSIONS, *QUICKLY, *AGAIN))
-    features = options.data / "features.libsvm"
+    features = options.data / FEATURES_FILE
+    if not features.is_file():
+        raise DemoFailed(f"{features} is not there: name the directory of the real logs and their features file.")
     return TrainingPlan(
         first=(*features_file(features), *TENFOLD),
         second=(*features_file(features), *QUICKLY, *AGAIN),

@@ -4,6 +4,7 @@ Bad lines are named on standard error and counted; they do not stop the load.
 """
 
 import argparse
+import logging
 import sys
 import time
 from collections import Counter
@@ -44,6 +45,7 @@ def main() -> None:
     parser.add_argument("--kafka", required=True, metavar="HOST:PORT", help="bootstrap server")
     parser.add_argument("--data", required=True, type=Path, metavar="DIR", help="directory of the three csv files")
     options = parser.parse_args()
+    logging.getLogger("kafka").addHandler(logging.NullHandler())
     started = time.monotonic()
     try:
         logs = read_logs(options.data, time.time_ns() // 1_000_000)

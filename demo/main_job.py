@@ -77,7 +77,7 @@ class MainJob:
         broken = (
             *broken_by_events(self._produced, enriched, self._history.spoilt),
             *broken_by_texts(texted, wrong),
-            *broken_by_calls(live.players, live.freshness["lost"]),
+            *broken_by_calls(live.players, live.freshness["lost"], live.second_model.refusals),
         )
         return Measured(
             events=self._events(enriched),
@@ -124,15 +124,19 @@ class MainJob:
             return report
 
     def _train(self, name: str, arguments: tuple[str, ...]) -> TrainingReport:
-        command = TrainerCommand(self._system, name, ("train", *arguments))
+        return to_training_report(self._run_trainer(name, ("train", *arguments)))
+
+    def _run_trainer(self, name: str, arguments: tuple[str, ...]) -> dict[str, Any]:
+        command = TrainerCommand(self._system, name, arguments)
         command.start()
-        return to_training_report(command.wait(_TRAINING_SECONDS))
+        try:
+            return command.wait(_TRAINING_SECONDS)
+        finally:
+            command.stop()
 
     def _text_audience(self, watcher: TextingWatcher) -> None:
         with self._screen.step("score the audience, text it") as step:
-            command = TrainerCommand(self._system, "audience", ("audience", "--campaign", CAMPAIGN_ID))
-            command.start()
-            written = command.wait(_TRAINING_SECONDS)["written"]
+            written = self._run_trainer("audience", ("audience", "--campaign", CAMPAIGN_ID))["written"]
             sms = watcher.wait_until_finished(written, step.tell).to_summary()
             suppressed = sum(sms["suppressed"].values())
             step.tell(f"{sms['requested']} asked for, {sms['delivered']} delivered, {suppressed} suppressed")

@@ -20,13 +20,17 @@ def broken_by_events(produced: int, enriched: Enriched, spoilt: int) -> list[str
     return broken
 
 
-def broken_by_calls(players: Mapping[str, Any], probes_lost: int) -> list[str]:
-    """No call fails while the model is swapped, and both models have answered."""
+def broken_by_calls(players: Mapping[str, Any], probes_lost: int, refusals: Iterable[str] = ()) -> list[str]:
+    """No call fails while the model is swapped, and both models have answered; `refusals`: why the gate kept the second out."""
     broken = []
+    refusals = tuple(refusals)
     if players["failed"]:
         broken.append(f"{players['failed']} calls failed ({players['errors']})")
     if len(players["model_versions"]) < 2:
-        broken.append(f"{len(players['model_versions'])} model versions have answered, two were to")
+        because = " ".join(("; the gate refused the second:", *refusals)) if refusals else ""
+        broken.append(
+            f"{len(players['model_versions'])} model versions have answered, two were to{because}".rstrip(".")
+        )
     if probes_lost:
         broken.append(f"{probes_lost} listens never became readable in Redis")
     return broken

@@ -83,6 +83,8 @@ def test_no_call_may_fail_and_two_models_must_answer() -> None:
     assert len(broken_by_calls(kept | {"failed": 1}, probes_lost=0)) == 1
     assert len(broken_by_calls(kept | {"model_versions": {"a": 3}}, probes_lost=0)) == 1
     assert len(broken_by_calls(kept, probes_lost=1)) == 1
+    (sentence,) = broken_by_calls(kept | {"model_versions": {"a": 3}}, probes_lost=0, refusals=["Too bad."])
+    assert "Too bad" in sentence
 
 
 def test_every_message_has_its_receipt() -> None:
