@@ -36,6 +36,8 @@ class ChildProcess:
         self.log: Final = log
         self._command = list(command)
         self._environment = dict(os.environ if environment is None else environment)
+        # Without bytecode every child, and every worker that it forks, compiles all that it imports: seconds each time.
+        self._environment.pop("PYTHONDONTWRITEBYTECODE", None)
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
