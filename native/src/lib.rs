@@ -1,0 +1,31 @@
+//! A gRPC server for Python that speaks HTTP/2 in Rust and asks Python once per batch.
+//!
+//! One thread runs tokio: it reads and writes, judges deadlines and limits, answers health and reflection, and never
+//! takes the GIL. Python threads call [`front::Front::work`]: each takes what has gathered while it was busy.
+//! `queue` is what lies between them, `call` is the way of one request, `batch` the one place that calls Python.
+
+mod answer;
+mod batch;
+mod call;
+mod certificates;
+mod connection;
+mod counters;
+mod deadline;
+mod front;
+mod health;
+mod journal;
+mod message;
+mod options;
+mod queue;
+mod reflection;
+mod refusal;
+mod routes;
+mod server;
+mod worker;
+
+use pyo3::prelude::*;
+
+#[pymodule]
+fn batchfront(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<front::Front>()
+}
