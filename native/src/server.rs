@@ -89,7 +89,7 @@ impl Door {
         tokio::spawn(async move {
             let _ = stream.set_nodelay(true);
             let ended = match tls {
-                None => connection::serve(stream, routes, limits, told).await.is_ok(),
+                None => spoken(&stream).await && connection::serve(stream, routes, limits, told).await.is_ok(),
                 Some(tls) => match timeout(HANDSHAKE_WAIT, tls.accept(stream)).await {
                     Ok(Ok(stream)) => connection::serve(stream, routes, limits, told).await.is_ok(),
                     _ => false,
@@ -101,6 +101,11 @@ impl Door {
             drop(open);
         });
     }
+}
+
+/// Whether the peer says anything at all: HTTP/2 itself would wait for its first bytes for ever.
+async fn spoken(stream: &TcpStream) -> bool {
+    matches!(timeout(HANDSHAKE_WAIT, stream.peek(&mut [0])).await, Ok(Ok(1)))
 }
 
 /// Counts a connection for as long as it is open, also when its task panics.

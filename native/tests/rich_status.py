@@ -25,16 +25,16 @@ def _described() -> descriptor_pb2.FileDescriptorProto:
     for name, fields in _MESSAGES.items():
         message = file.message_type.add(name=name)
         for field, number, kind, label, type_name in fields:
-            message.field.add(name=field, number=number, type=kind, label=label, type_name=type_name or None)  # type: ignore[arg-type]
+            message.field.add(name=field, number=number, type=kind, label=label, type_name=type_name or None)
     return file
 
 
 _POOL: Final = descriptor_pool.Default()
-_POOL.Add(_described())  # type: ignore[no-untyped-call]
+_POOL.Add(_described())
 
 
 def _message_class(name: str) -> Any:
-    return message_factory.GetMessageClass(_POOL.FindMessageTypeByName(f"test.rich.{name}"))  # type: ignore[no-untyped-call]
+    return message_factory.GetMessageClass(_POOL.FindMessageTypeByName(f"test.rich.{name}"))
 
 
 Rich: Final = _message_class("Rich")

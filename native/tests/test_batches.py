@@ -72,7 +72,8 @@ def test_every_code_arrives_and_a_long_text_is_cut(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    "answer", [None, "text", 7, (3,), (3, 3), ("3", "x"), (0, "ok"), (17, "x"), (-1, "x"), (2**70, "x"), bytearray(b"x")]
+    "answer",
+    [None, "text", 7, (3,), (3, 3), ("3", "x"), (0, "ok"), (17, "x"), (-1, "x"), (2**70, "x"), bytearray(b"x")],
 )
 def test_an_answer_of_another_kind_is_internal_for_its_request_alone(
     run: Run, caplog: pytest.LogCaptureFixture, answer: object
