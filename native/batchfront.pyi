@@ -36,6 +36,7 @@ class Front:
         connection_age_grace_ms: int = 30_000,
         keepalive_interval_ms: int = 60_000,
         keepalive_timeout_ms: int = 20_000,
+        spin_us: int = 50,
         certificate_file: str = "",
         key_file: str = "",
         client_ca_file: str = "",

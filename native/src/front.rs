@@ -58,7 +58,7 @@ impl Front {
     #[pyo3(signature = (
         listen, methods, handle, *, echoes=None, descriptor_set=vec![], batch_limit=64, in_flight_limit=1024,
         queue_limit_ms=20, retry_after_ms=100, message_bytes_limit=262_144, connection_age_ms=1_800_000,
-        connection_age_grace_ms=30_000, keepalive_interval_ms=60_000, keepalive_timeout_ms=20_000,
+        connection_age_grace_ms=30_000, keepalive_interval_ms=60_000, keepalive_timeout_ms=20_000, spin_us=50,
         certificate_file="", key_file="", client_ca_file="", reuse_port=false,
     ))]
     #[allow(clippy::too_many_arguments)] // keyword arguments in Python
@@ -78,6 +78,7 @@ impl Front {
         connection_age_grace_ms: i64,
         keepalive_interval_ms: i64,
         keepalive_timeout_ms: i64,
+        spin_us: i64,
         certificate_file: &str,
         key_file: &str,
         client_ca_file: &str,
@@ -93,6 +94,7 @@ impl Front {
             connection_age_grace_ms,
             keepalive_interval_ms,
             keepalive_timeout_ms,
+            spin_us,
         };
         let echoes = frames(py, echoes)?;
         let mut problems = numbers.problems();
@@ -113,7 +115,12 @@ impl Front {
         let listener = bind(listen, address, reuse_port)?;
 
         let calls = Arc::new(Calls {
-            queue: Queue::new(methods.len(), batch_limit as usize, options::milliseconds(queue_limit_ms)),
+            queue: Queue::new(
+                methods.len(),
+                batch_limit as usize,
+                options::milliseconds(queue_limit_ms),
+                Duration::from_micros(spin_us as u64),
+            ),
             counters: Arc::default(),
             in_flight_limit: in_flight_limit as u64,
             message_bytes_limit: message_bytes_limit as usize,

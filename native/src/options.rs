@@ -24,6 +24,7 @@ pub struct Numbers {
     pub connection_age_grace_ms: i64,
     pub keepalive_interval_ms: i64,
     pub keepalive_timeout_ms: i64,
+    pub spin_us: i64,
 }
 
 impl Numbers {
@@ -38,6 +39,7 @@ impl Numbers {
             ("connection_age_grace_ms", self.connection_age_grace_ms, 0),
             ("keepalive_interval_ms", self.keepalive_interval_ms, 0),
             ("keepalive_timeout_ms", self.keepalive_timeout_ms, 1),
+            ("spin_us", self.spin_us, 0),
         ]
         .into_iter()
         .filter(|(_, value, least)| !(*least..=i64::from(u32::MAX)).contains(value))

@@ -50,6 +50,7 @@ pub struct Queue {
     arrived: Condvar,
     batch_limit: usize,
     wait_limit: Duration,
+    spin: Duration,
 }
 
 struct Lines {
@@ -76,10 +77,10 @@ impl Lines {
 }
 
 impl Queue {
-    pub fn new(methods: usize, batch_limit: usize, wait_limit: Duration) -> Self {
+    pub fn new(methods: usize, batch_limit: usize, wait_limit: Duration, spin: Duration) -> Self {
         let by_method = (0..methods).map(|_| VecDeque::new()).collect();
         let lines = Mutex::new(Lines { by_method, idle_workers: 0, closed: false });
-        Self { lines, arrived: Condvar::new(), batch_limit, wait_limit }
+        Self { lines, arrived: Condvar::new(), batch_limit, wait_limit, spin }
     }
 
     /// Lets a request wait. Wakes a worker only if one sleeps: under load that saves a system call each time.
@@ -105,8 +106,24 @@ impl Queue {
         self.lock().fill(batch, self.batch_limit)
     }
 
-    /// The same, but sleeps until there is something; none when the queue is closed.
+    /// The same, but waits until there is something; none when the queue is closed.
     pub fn take(&self, batch: &mut Vec<Waiting>) -> Option<usize> {
+        self.look_again(batch).or_else(|| self.sleep(batch))
+    }
+
+    /// Looks for a little while before it sleeps: falling asleep and being woken costs more than most handlers do.
+    fn look_again(&self, batch: &mut Vec<Waiting>) -> Option<usize> {
+        let start = Instant::now();
+        while start.elapsed() < self.spin {
+            if let Some(method) = self.try_take(batch) {
+                return Some(method);
+            }
+            std::thread::yield_now();
+        }
+        None
+    }
+
+    fn sleep(&self, batch: &mut Vec<Waiting>) -> Option<usize> {
         let mut lines = self.lock();
         loop {
             if lines.closed {
@@ -150,7 +167,8 @@ mod tests {
 
     #[test]
     fn a_batch_is_of_one_method_in_order_and_of_the_oldest_first() {
-        let (counters, queue, start) = (Arc::default(), Queue::new(2, 2, Duration::from_secs(1)), Instant::now());
+        let (counters, queue, start) =
+            (Arc::default(), Queue::new(2, 2, Duration::from_secs(1), Duration::ZERO), Instant::now());
         for (step, (method, text)) in [(1, "a"), (0, "b"), (1, "c"), (1, "d")].into_iter().enumerate() {
             queue.push(method, waiting(&counters, text, start + Duration::from_millis(step as u64))).unwrap();
         }
@@ -166,7 +184,8 @@ mod tests {
 
     #[test]
     fn nobody_joins_a_line_that_does_not_move() {
-        let (counters, queue, start) = (Arc::default(), Queue::new(1, 8, Duration::from_millis(20)), Instant::now());
+        let (counters, queue, start) =
+            (Arc::default(), Queue::new(1, 8, Duration::from_millis(20), Duration::ZERO), Instant::now());
         queue.push(0, waiting(&counters, "a", start)).unwrap();
         queue.push(0, waiting(&counters, "b", start + Duration::from_millis(20))).unwrap();
         let late = queue.push(0, waiting(&counters, "c", start + Duration::from_millis(21)));
@@ -179,7 +198,7 @@ mod tests {
 
     #[test]
     fn closing_wakes_workers_and_drops_what_waits() {
-        let (counters, queue) = (Arc::default(), Queue::new(1, 8, Duration::from_secs(1)));
+        let (counters, queue) = (Arc::default(), Queue::new(1, 8, Duration::from_secs(1), Duration::ZERO));
         std::thread::scope(|scope| {
             let worker = scope.spawn(|| queue.take(&mut vec![]));
             while queue.lock().idle_workers == 0 {

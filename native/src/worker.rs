@@ -30,7 +30,8 @@ impl Delivery {
     }
 }
 
-/// Hands answers over on the network's own thread: waking its tasks from there needs no system call each.
+/// Hands answers over on the network's own thread: one parcel is one wake-up, where answers sent from Python's thread
+/// would wake it one by one. With a single answer the detour costs nothing measurable.
 pub async fn deliver(mut deliveries: mpsc::UnboundedReceiver<Vec<Delivery>>, counters: Arc<Counters>) {
     while let Some(batch) = deliveries.recv().await {
         batch.into_iter().for_each(|delivery| delivery.hand_over(&counters));
@@ -84,21 +85,10 @@ impl Worker<'_> {
         let Outcome { answers, fatal } = self.handler.answers(py, counters, method, &batch, now);
         counters.handled_us.add(now.elapsed().as_micros() as u64);
         let deliveries = batch.into_iter().zip(answers);
-        self.hand_over(deliveries.map(|(waiting, answer)| Delivery {
-            answer,
-            to: waiting.answer,
-            _slot: waiting.slot,
-        }));
+        let deliveries =
+            deliveries.map(|(waiting, answer)| Delivery { answer, to: waiting.answer, _slot: waiting.slot });
+        // Nobody receives once the server has ended; the callers are gone then too.
+        let _ = self.deliveries.send(deliveries.collect());
         fatal.map_or(Ok(()), Err)
-    }
-
-    /// A single answer goes straight to its task, which saves the detour; more go as one parcel and one wake-up.
-    fn hand_over(&self, deliveries: impl ExactSizeIterator<Item = Delivery>) {
-        if deliveries.len() == 1 {
-            deliveries.for_each(|delivery| delivery.hand_over(&self.calls.counters));
-        } else {
-            // Nobody receives once the server has ended; the callers are gone then too.
-            let _ = self.deliveries.send(deliveries.collect());
-        }
     }
 }
