@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias, final
 
 Answer: TypeAlias = bytes | tuple[int, str]
-"""A response message, or an error's gRPC status code (1 to 16) and a text for the caller. For type checkers only."""
+"""A response message, or an error's gRPC status code (1 to 16) and a text for the caller."""
 
 Handler: TypeAlias = Callable[[str, list[bytes], list[float]], list[Answer]]
-"""`handle(method, bodies, remaining_seconds)` returns one answer for each body, in order. For type checkers only.
+"""`handle(method, bodies, remaining_seconds)` returns one answer for each body, in order.
 
 `method` is the full path. `remaining_seconds` is what is left of each caller's deadline; `math.inf`: it set none.
 """

@@ -23,9 +23,15 @@ mod routes;
 mod server;
 mod worker;
 
-use pyo3::prelude::*;
+use pyo3::{prelude::*, types::PyDict};
 
 #[pymodule]
 fn batchfront(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_class::<front::Front>()
+    module.add_class::<front::Front>()?;
+    let py = module.py();
+    let scope = PyDict::new(py);
+    scope.set_item("Callable", py.import("collections.abc")?.getattr("Callable")?)?;
+    scope.set_item("Answer", py.eval(c"bytes | tuple[int, str]", None, None)?)?;
+    module.add("Answer", scope.get_item("Answer")?)?;
+    module.add("Handler", py.eval(c"Callable[[str, list[bytes], list[float]], list[Answer]]", Some(&scope), None)?)
 }

@@ -3,11 +3,12 @@
 import socket
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import grpc
 import pytest
-from batchfront import Front
+from batchfront import Answer, Front, Handler
 from conftest import ECHO, Run
 from frames import PING, Client
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -56,6 +57,11 @@ def test_everything_that_is_wrong_is_told_at_once() -> None:
         "key_file",
     ):
         assert part in told, told
+
+
+def test_the_types_of_the_interface_can_be_imported() -> None:
+    assert Answer == bytes | tuple[int, str]
+    assert Handler == Callable[[str, list[bytes], list[float]], list[Answer]]
 
 
 def test_a_wrong_type_is_a_type_error() -> None:
