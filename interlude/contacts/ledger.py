@@ -4,14 +4,14 @@
 that the very next reader, on any replica and in either channel, sees it.
 """
 
+import hashlib
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from importlib.resources import files
-from typing import Final
+from typing import Any, Final, Protocol
 
-import redis
 from redis.exceptions import NoScriptError, RedisError
 
 from interlude.contacts.campaign import Campaign
@@ -26,6 +26,8 @@ ONCE_KEPT_MS: Final = 400 * DAY_MS
 
 _CONTACT: Final = struct.Struct("<QQQB")
 _RESERVE: Final = files("interlude.contacts").joinpath("reserve.lua").read_text()
+_RESERVE_SHA: Final = hashlib.sha1(_RESERVE.encode(), usedforsecurity=False).hexdigest()
+"""The name under which Redis keeps the script."""
 
 
 class Reservation(Enum):
@@ -81,42 +83,41 @@ def decode_contacts(value: bytes | None) -> tuple[Contact, ...]:
         raise CorruptContacts(f"contacts of {len(value)} bytes do not decode") from error
 
 
+class Commands(Protocol):
+    """The way to Redis: the answers to several commands in one round trip, a refused one's a `ResponseError` in its place.
+    Raises `RedisError`."""
+
+    def call_all(self, commands: Sequence[Sequence[str | bytes | int]], timeout_seconds: float | None) -> list[Any]: ...
+
+
 class ContactLedger:
-    """Reserves contacts. `client` gives the Redis client of the calling thread."""
+    """Reserves contacts. As safe between threads as its `commands`."""
 
-    def __init__(self, client: Callable[[], "redis.Redis"]) -> None:
-        self._client = client
-        self._sha = ""
+    def __init__(self, commands: Commands) -> None:
+        self._commands = commands
 
-    def reserve(self, requests: Sequence[ReservationRequest]) -> list[Reservation]:
+    def reserve(
+        self, requests: Sequence[ReservationRequest], timeout_seconds: float | None = None
+    ) -> list[Reservation]:
         """One result per request, in one round trip. The same request again is `REPEATED` and adds nothing.
 
-        Raises `LedgerUnavailable`.
+        Raises `LedgerUnavailable`, after `timeout_seconds` at the latest (None: after the longest that `commands` wait).
         """
         try:
-            return self._reserve(requests)
+            return self._reserve(requests, timeout_seconds)
         except RedisError as error:
             raise LedgerUnavailable(type(error).__name__) from error
 
-    def _reserve(self, requests: Sequence[ReservationRequest]) -> list[Reservation]:
-        client = self._client()
-        if not self._sha:
-            self._sha = client.script_load(_RESERVE)
-        answers = self._run(client, requests)
+    def _reserve(self, requests: Sequence[ReservationRequest], timeout_seconds: float | None) -> list[Reservation]:
+        reservations = [("EVALSHA", _RESERVE_SHA, 2, *_keys_and_arguments(request)) for request in requests]
+        answers = self._commands.call_all(reservations, timeout_seconds)
         if any(isinstance(answer, NoScriptError) for answer in answers):
-            # Redis was flushed or failed over. Reserving is idempotent, so all may simply be asked again.
-            self._sha = client.script_load(_RESERVE)
-            answers = self._run(client, requests)
+            # A Redis that is new, was flushed or failed over. Reserving is idempotent, so all may simply be asked again.
+            answers = self._commands.call_all([("SCRIPT", "LOAD", _RESERVE), *reservations], timeout_seconds)[1:]
         for answer in answers:
             if isinstance(answer, Exception):
                 raise answer
         return [Reservation(answer) for answer in answers]
-
-    def _run(self, client: "redis.Redis", requests: Sequence[ReservationRequest]) -> list[object]:
-        pipeline = client.pipeline(transaction=False)
-        for request in requests:
-            pipeline.evalsha(self._sha, 2, *_keys_and_arguments(request))
-        return list(pipeline.execute(raise_on_error=False))
 
 
 def _keys_and_arguments(request: ReservationRequest) -> list[str | bytes | int]:

@@ -1,6 +1,7 @@
 """Redis as our services use it: short timeouts, no hidden waiting."""
 
 import threading
+from collections.abc import Sequence
 from typing import Any, Final
 
 import redis
@@ -17,6 +18,9 @@ from interlude.servicekit.telemetry import Health
 _PING_SECONDS: Final = 0.5
 
 log = structlog.get_logger()
+
+Argument = str | bytes | int
+"""One word of a command."""
 
 
 def connect(url: str, *, timeout_ms: int, single_connection: bool = False) -> "redis.Redis":
@@ -46,23 +50,31 @@ class ConnectionPerThread:
         self.timeout_seconds: Final = timeout_ms / 1000
         self._local = threading.local()
 
-    def call(self, *command: str | bytes | int, timeout_seconds: float | None = None) -> Any:
-        """The answer to one command, waiting at most `timeout_seconds` (never more than the setting).
+    def call(self, *command: Argument, timeout_seconds: float | None = None) -> Any:
+        """The answer to one command. Raises redis' ConnectionError, TimeoutError, ResponseError."""
+        answer = self.call_all([command], timeout_seconds)[0]
+        if isinstance(answer, ResponseError):
+            raise answer
+        return answer
+
+    def call_all(self, commands: Sequence[Sequence[Argument]], timeout_seconds: float | None = None) -> list[Any]:
+        """The answers to `commands` in one round trip, a refused one's a `ResponseError` in its place; waits at most
+        `timeout_seconds` (never more than the setting) for each.
 
         A kept connection that turns out to be dead is replaced once. After any failure the connection is closed, so that a late
-        answer can never be taken for that of another command. Raises redis' ConnectionError, TimeoutError, ResponseError.
+        answer can never be taken for that of another command. Raises redis' ConnectionError, TimeoutError.
         """
-        timeout = min(self.timeout_seconds, timeout_seconds or self.timeout_seconds)
+        timeout = self.timeout_seconds if timeout_seconds is None else min(self.timeout_seconds, timeout_seconds)
         kept: ConnectionInterface | None = getattr(self._local, "connection", None)
         if kept is not None and kept.is_connected:
             try:
-                return _ask(kept, command, timeout)
+                return _ask(kept, commands, timeout)
             except RedisConnectionError:
                 kept.disconnect()
         connection = kept or self._pool.make_connection()
         self._local.connection = connection
         _limit_connecting(connection, timeout)
-        return _ask(connection, command, timeout)
+        return _ask(connection, commands, timeout)
 
 
 def _limit_connecting(connection: Any, timeout_seconds: float) -> None:
@@ -71,15 +83,20 @@ def _limit_connecting(connection: Any, timeout_seconds: float) -> None:
     connection.socket_timeout = timeout_seconds
 
 
-def _ask(connection: ConnectionInterface, command: tuple[str | bytes | int, ...], timeout_seconds: float) -> Any:
+def _ask(connection: Any, commands: Sequence[Sequence[Argument]], timeout_seconds: float) -> list[Any]:
     try:
-        connection.send_command(*command, check_health=False)
-        return connection.read_response(timeout=timeout_seconds)
-    except ResponseError:
-        raise  # an answer like any other: the connection is in step
+        connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+        return [_read(connection, timeout_seconds) for _ in commands]
     except BaseException:
         connection.disconnect()
         raise
+
+
+def _read(connection: Any, timeout_seconds: float) -> Any:
+    try:
+        return connection.read_response(timeout=timeout_seconds)
+    except ResponseError as error:
+        return error  # an answer like any other: the connection is in step
 
 
 def await_redis(client: "redis.Redis", stop: threading.Event, health: Health) -> None:

@@ -19,7 +19,7 @@ from interlude.servicekit.dead_letters import DeadLetters
 from interlude.servicekit.lifecycle import refuse_to_start, stop_on_signals
 from interlude.servicekit.logs import configure_logs
 from interlude.servicekit.producing import RecordProducer
-from interlude.servicekit.redis import connect
+from interlude.servicekit.redis import ConnectionPerThread, connect
 from interlude.servicekit.settings import InvalidSettings, load_settings
 from interlude.servicekit.telemetry import Health, TelemetryServer
 from services.sms.directory import CustomerDirectory, PhoneSeal
@@ -83,7 +83,7 @@ def _build_handler(settings: SmsSettings, campaigns: Campaigns, metrics: SmsMetr
         campaigns=campaigns,
         profiles=directory,
         phones=seal,
-        ledger=ContactLedger(lambda: client),
+        ledger=ContactLedger(ConnectionPerThread(settings.redis_url, timeout_ms=settings.redis_timeout_ms)),
         journal=Journal(client),
         operator=gateway,
         outbox=outbox,

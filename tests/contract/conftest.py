@@ -6,7 +6,7 @@ import pytest
 import redis
 
 from devstack.stack import Part, Stack
-from interlude.servicekit.redis import connect
+from interlude.servicekit.redis import ConnectionPerThread, connect
 
 PATIENT_MS = 5000
 """A suite asks what is answered, not how fast: a busy machine must not fail it."""
@@ -25,3 +25,10 @@ def client(redis_stack: Stack) -> Iterator["redis.Redis"]:
     with connect(redis_stack.redis, timeout_ms=PATIENT_MS) as patient:
         patient.flushall()
         yield patient
+
+
+def connections_like(client: "redis.Redis") -> ConnectionPerThread:
+    """Held connections to the Redis of `client`, as patient as it is."""
+    where = client.connection_pool.connection_kwargs
+    url = f"redis://{where['host']}:{where['port']}/0"
+    return ConnectionPerThread(url, timeout_ms=round(where["socket_timeout"] * 1000))

@@ -23,13 +23,17 @@ class FakeLedger:
     available: bool = True
     contacts: dict[int, tuple[Contact, ...]] = field(default_factory=dict)
     requests: list[ReservationRequest] = field(default_factory=list)
+    timeouts_seconds: list[float | None] = field(default_factory=list)
     _once: dict[tuple[int, int, Channel], int] = field(default_factory=dict)
 
-    def reserve(self, requests: Sequence[ReservationRequest]) -> list[Reservation]:
+    def reserve(
+        self, requests: Sequence[ReservationRequest], timeout_seconds: float | None = None
+    ) -> list[Reservation]:
         """One result per request. Raises `LedgerUnavailable`."""
         if not self.available:
             raise LedgerUnavailable("told so")
         self.requests.extend(requests)
+        self.timeouts_seconds.append(timeout_seconds)
         return [self._reserve(request) for request in requests]
 
     def _reserve(self, request: ReservationRequest) -> Reservation:
@@ -72,6 +76,7 @@ class FakeListeners:
     contacts: dict[int, tuple[Contact, ...]] = field(default_factory=dict)
     timeouts_seconds: list[float] = field(default_factory=list)
     batches: list[list[int]] = field(default_factory=list)
+    patience_seconds: float = 0.015
 
     def read(self, customer_ids: Sequence[int], timeout_seconds: float) -> list[Listener]:
         """One listener per id, in order. Raises `ListenersUnavailable`."""

@@ -25,9 +25,9 @@ from interlude.contacts.ledger import (
 )
 from interlude.features.codec import HotFeatures, ProfileFlag
 from interlude.features.state import Level
-from interlude.servicekit.redis import connect
+from interlude.servicekit.redis import ConnectionPerThread, connect
 from services.decision.policy import Facts, Reason, decide
-from tests.contract.conftest import PATIENT_MS
+from tests.contract.conftest import PATIENT_MS, connections_like
 from tests.contract.fakes import FakeLedger
 
 _NOW_MS = 1_700_000_000_000
@@ -77,7 +77,7 @@ def tested(request: pytest.FixtureRequest) -> _Tested:
 
 
 def _on_redis(client: "redis.Redis") -> _Tested:
-    return _Tested(ContactLedger(lambda: client), lambda customer_id: _contacts(client, customer_id))
+    return _Tested(ContactLedger(connections_like(client)), lambda customer_id: _contacts(client, customer_id))
 
 
 def _contacts(client: "redis.Redis", customer_id: int) -> tuple[Contact, ...]:
@@ -266,14 +266,13 @@ def test_a_fake_that_does_not_answer_is_unavailable() -> None:
 def test_twenty_callers_at_once_never_exceed_the_cap(redis_stack: Stack, client: "redis.Redis") -> None:
     results: list[Reservation] = []
     start = threading.Barrier(20)
+    ledger = ContactLedger(ConnectionPerThread(redis_stack.redis, timeout_ms=PATIENT_MS))
 
     def call(caller: int) -> None:
-        with connect(redis_stack.redis, timeout_ms=PATIENT_MS) as own:
-            ledger = ContactLedger(lambda: own)
-            start.wait()
-            for number in range(10):
-                request = ReservationRequest(1, caller * 100 + number, _GAPLESS, Channel.PLAYER, _NOW_MS)
-                results.extend(ledger.reserve([request]))
+        start.wait()
+        for number in range(10):
+            request = ReservationRequest(1, caller * 100 + number, _GAPLESS, Channel.PLAYER, _NOW_MS)
+            results.extend(ledger.reserve([request]))
 
     threads = [threading.Thread(target=call, args=(caller,)) for caller in range(20)]
     for thread in threads:

@@ -13,7 +13,7 @@ from interlude.contacts.ledger import ContactLedger, ReservationRequest, contact
 from interlude.features.codec import decode_hot, hot_key
 from interlude.servicekit.redis import ConnectionPerThread
 from services.decision.listeners import OPEN_SECONDS, Listener, ListenersUnavailable, RedisListeners
-from tests.contract.conftest import PATIENT_MS
+from tests.contract.conftest import PATIENT_MS, connections_like
 from tests.contract.fakes import FakeLedger, FakeListeners
 from tests.listeners import hot_features
 
@@ -50,7 +50,9 @@ def tested(request: pytest.FixtureRequest) -> _Tested:
     url = request.getfixturevalue("redis_stack").redis
     listeners = RedisListeners(ConnectionPerThread(url, timeout_ms=PATIENT_MS), lambda: None)
     return _Tested(
-        listeners, ContactLedger(lambda: client), lambda customer_id, value: client.set(hot_key(customer_id), value)
+        listeners,
+        ContactLedger(connections_like(client)),
+        lambda customer_id, value: client.set(hot_key(customer_id), value),
     )
 
 
