@@ -2,30 +2,17 @@
 
 import os
 
-import grpc
-
 from interlude.contacts.campaign import read_campaigns
 from interlude.servicekit.lifecycle import stop_on_signals
 from interlude.servicekit.logs import configure_logs
 from interlude.servicekit.settings import load_settings
 from interlude.v1 import decision_pb2 as pb
-from services.decision.composition import compose, start_beside
+from services.decision.composition import compose, open_front, start_beside
 from services.decision.metrics import DecisionMetrics
-from services.decision.server import GrpcFront
 from services.decision.settings import DecisionSettings
 
 NOOP_METHOD = "/interlude.bench.v1.Bench/Noop"
-
-
-def noop_handler() -> grpc.GenericRpcHandler:
-    """A method that reads a `DecideRequest`, decides nothing, and writes a `DecideResponse`."""
-    method = grpc.unary_unary_rpc_method_handler(
-        lambda _request, _context: pb.DecideResponse(show=True, reason=pb.REASON_SHOW),
-        request_deserializer=pb.DecideRequest.FromString,
-        response_serializer=pb.DecideResponse.SerializeToString,
-    )
-    service, _, name = NOOP_METHOD[1:].partition("/")
-    return grpc.method_handlers_generic_handler(service, {name: method})
+"""Answered by the front itself, with a fixed `DecideResponse`."""
 
 
 def main() -> None:
@@ -34,7 +21,8 @@ def main() -> None:
     configure_logs("bench", "warning")
     stop = stop_on_signals()
     parts = compose(settings, read_campaigns(settings.campaign_file), DecisionMetrics())
-    front = GrpcFront(settings, parts.servicer, extra=[noop_handler()])
+    answer = pb.DecideResponse(show=True, reason=pb.REASON_SHOW).SerializeToString()
+    front = open_front(settings, parts.handler, {NOOP_METHOD: answer})
     start_beside(parts, stop, settings.model_poll_ms / 1000)
     front.start()
     stop.wait()

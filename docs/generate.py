@@ -48,7 +48,16 @@ def _setting_rows(settings: type[ServiceSettings]) -> list[str]:
     fields: list[tuple[str, dict[str, Any]]] = sorted(
         document["properties"].items(), key=lambda item: item[0] not in required
     )
-    return [_setting_row(settings, name, field, name in required) for name, field in fields]
+    definitions = document.get("$defs", {})
+    return [
+        _setting_row(settings, name, {**definitions.get(_reference(field), {}), **field}, name in required)
+        for name, field in fields
+    ]
+
+
+def _reference(field: dict[str, Any]) -> str:
+    """The name of the definition that a field refers to: an enumeration is one of its own in a JSON schema."""
+    return str(field.get("$ref", "")).rpartition("/")[2]
 
 
 def _setting_row(settings: type[ServiceSettings], name: str, field: dict[str, Any], required: bool) -> str:
@@ -74,6 +83,8 @@ def _type(field: dict[str, Any]) -> str:
     names = {"integer": "whole number", "number": "number", "boolean": "true or false", "string": "text"}
     low = field.get("minimum", field.get("exclusiveMinimum"))
     high = field.get("maximum", field.get("exclusiveMaximum"))
+    if "enum" in field:
+        return ", ".join(f"`{value}`" for value in field["enum"])
     if low is None and high is None:
         return names[field["type"]]
     above = "over " if "exclusiveMinimum" in field else ""

@@ -45,7 +45,7 @@ _DECISION: Final = Row(
         ),
         Panel(
             "Calls in progress",
-            "Calls being answered now, one line a pod. At DECISION_WORKER_THREADS for long: calls queue; add replicas.",
+            "Calls being answered now, one line a pod. Near DECISION_CONCURRENT_CALLS: calls queue; add replicas.",
             Unit.COUNT,
             (now("interlude_decision_calls_in_progress", by="instance"),),
         ),

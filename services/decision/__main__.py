@@ -11,9 +11,17 @@ from interlude.servicekit.lifecycle import refuse_to_start, stop_on_signals
 from interlude.servicekit.logs import configure_logs
 from interlude.servicekit.settings import InvalidSettings, load_settings
 from interlude.servicekit.telemetry import Health, TelemetryServer
-from services.decision.composition import FLUSH_SECONDS, SERVICE, DecisionParts, compose, start_beside
+from services.decision.composition import (
+    FLUSH_SECONDS,
+    SERVICE,
+    DecisionParts,
+    NoSuchFront,
+    compose,
+    open_front,
+    start_beside,
+)
+from services.decision.fronts import PortTaken
 from services.decision.metrics import DecisionMetrics
-from services.decision.server import GrpcFront, PortTaken
 from services.decision.settings import DecisionSettings
 
 BEAT_SECONDS = 1.0
@@ -21,13 +29,16 @@ BEAT_SECONDS = 1.0
 log = structlog.get_logger()
 
 
-def serve(settings: DecisionSettings, parts: DecisionParts, stop: threading.Event, health: Health) -> None:
+def serve(
+    settings: DecisionSettings, parts: DecisionParts, metrics: DecisionMetrics, stop: threading.Event, health: Health
+) -> None:
     """Answer until `stop`, then let calls in progress end and hand everything queued to Kafka."""
-    front = GrpcFront(settings, parts.servicer)
+    front = open_front(settings, parts.handler)
+    metrics.in_progress.set_function(lambda: front.in_flight)
     threads = start_beside(parts, stop, settings.model_poll_ms / 1000)
     front.start()
     health.ready()
-    log.info("serving", listen=settings.listen)
+    log.info("serving", listen=settings.listen, front=type(front).__name__)
     while not stop.wait(BEAT_SECONDS):
         health.beat()
     health.unready("stopping")
@@ -60,8 +71,8 @@ def main() -> None:
         refuse_to_start(SERVICE, PortTaken(f"cannot serve metrics on {address}: {error.strerror}"))
     telemetry.start()
     try:
-        serve(settings, compose(settings, campaigns, metrics), stop, health)
-    except PortTaken as error:
+        serve(settings, compose(settings, campaigns, metrics), metrics, stop, health)
+    except (PortTaken, NoSuchFront) as error:
         refuse_to_start(SERVICE, error)
     finally:
         telemetry.stop()

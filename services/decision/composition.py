@@ -5,6 +5,7 @@ import gc
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from interlude.contacts.campaign import Campaigns
@@ -12,15 +13,18 @@ from interlude.contacts.ledger import ContactLedger
 from interlude.events.topics import PARTITIONER, Topic
 from interlude.models.store import ModelStore
 from interlude.servicekit.producing import RecordProducer
-from interlude.servicekit.redis import ConnectionPerThread, connect
+from interlude.servicekit.redis import ConnectionPerThread
+from services.decision import native_front
 from services.decision.champion import ChampionWatcher
 from services.decision.decision_log import DecisionLog
 from services.decision.engine import DecisionEngine
+from services.decision.fronts import NO_ECHOES, Front
+from services.decision.grpcio_front import GrpcioFront
+from services.decision.handler import DecisionHandler
 from services.decision.journal import Journal
 from services.decision.listeners import RedisListeners
 from services.decision.metrics import DecisionMetrics
-from services.decision.servicer import DecisionServicer
-from services.decision.settings import DecisionSettings
+from services.decision.settings import DecisionSettings, FrontChoice
 from services.decision.tokens import TokenIssuer
 
 SERVICE = "decision"
@@ -36,11 +40,15 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+class NoSuchFront(Exception):
+    """The settings name a front that is not installed here."""
+
+
 @dataclass(frozen=True, slots=True)
 class DecisionParts:
-    """What runs beside the server."""
+    """What a front serves, and what runs beside it."""
 
-    servicer: DecisionServicer
+    handler: DecisionHandler
     watcher: ChampionWatcher
     decision_log: DecisionLog
     producer: RecordProducer
@@ -58,12 +66,10 @@ def compose(settings: DecisionSettings, campaigns: Campaigns, metrics: DecisionM
     watcher = ChampionWatcher(
         ModelStore(settings.model_store), settings.model_public_key, metrics.model_loaded, metrics.model_refused
     )
-    ledger_client = connect(settings.redis_url, timeout_ms=settings.redis_timeout_ms)
+    connections = ConnectionPerThread(settings.redis_url, timeout_ms=settings.redis_timeout_ms)
     engine = DecisionEngine(
-        RedisListeners(
-            ConnectionPerThread(settings.redis_url, timeout_ms=settings.redis_timeout_ms), metrics.corrupt_features.inc
-        ),
-        ContactLedger(lambda: ledger_client),
+        RedisListeners(connections, metrics.corrupt_features.inc),
+        ContactLedger(connections),
         watcher,
         now_ms=now_ms,
         reserve_seconds=settings.deadline_reserve_ms / 1000,
@@ -73,8 +79,19 @@ def compose(settings: DecisionSettings, campaigns: Campaigns, metrics: DecisionM
         journal, metrics.log_dropped.labels(Topic.DECISIONS).inc, service_version=SERVICE_VERSION
     )
     tokens = TokenIssuer(base64.b64decode(settings.token_key.get_secret_value()))
-    servicer = DecisionServicer(engine, campaigns, tokens, decision_log, journal, metrics, now_ms=now_ms)
-    return DecisionParts(servicer, watcher, decision_log, producer)
+    handler = DecisionHandler(engine, campaigns, tokens, decision_log, journal, metrics, now_ms=now_ms)
+    return DecisionParts(handler, watcher, decision_log, producer)
+
+
+def open_front(settings: DecisionSettings, handler: DecisionHandler, echoes: Mapping[str, bytes] = NO_ECHOES) -> Front:
+    """The front that the settings name; `auto` is the native one where it is installed. Raises `PortTaken`, `NoSuchFront`."""
+    if settings.front is FrontChoice.NATIVE and not native_front.AVAILABLE:
+        raise NoSuchFront(
+            "DECISION_FRONT is native, and the package batchfront is not installed (see native/README.md)"
+        )
+    native = settings.front is not FrontChoice.GRPCIO and native_front.AVAILABLE
+    kind = native_front.NativeFront if native else GrpcioFront
+    return kind(settings.listen, handler.handle, in_flight_limit=settings.concurrent_calls, echoes=echoes)
 
 
 def start_beside(parts: DecisionParts, stop: threading.Event, poll_seconds: float) -> list[threading.Thread]:

@@ -1,7 +1,10 @@
 """Decisions, batch first: one Redis read, one ONNX run, then the policy for each request. Knows no gRPC and no protobuf."""
 
-from collections.abc import Callable, Sequence
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Final, Protocol
 
 import numpy as np
@@ -46,16 +49,25 @@ class Answer:
         return self.reason is Reason.SHOW
 
 
+_Answer = Callable[[Sequence[Question], float], list[Answer]]
+
+
 class Listeners(Protocol):
-    """Where listeners are read. Raises `ListenersUnavailable` within the timeout."""
+    """Where listeners are read. Raises `ListenersUnavailable` within the timeout; never takes longer than
+    `patience_seconds`."""
+
+    @property
+    def patience_seconds(self) -> float: ...
 
     def read(self, customer_ids: Sequence[int], timeout_seconds: float) -> list[Listener]: ...
 
 
 class Ledger(Protocol):
-    """Where contacts are reserved. Raises `LedgerUnavailable`."""
+    """Where contacts are reserved. Raises `LedgerUnavailable` within the timeout."""
 
-    def reserve(self, requests: Sequence[ReservationRequest]) -> list[Reservation]: ...
+    def reserve(
+        self, requests: Sequence[ReservationRequest], timeout_seconds: float | None = None
+    ) -> list[Reservation]: ...
 
 
 class Champion(Protocol):
@@ -76,22 +88,57 @@ class DecisionEngine:
         *,
         now_ms: Callable[[], int],
         reserve_seconds: float,
+        seconds: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`reserve_seconds` of every deadline are kept for the way back."""
+        """`reserve_seconds` of every deadline are kept for the way back; `seconds` is a monotonic clock."""
         self._listeners = listeners
         self._ledger = ledger
         self._champion = champion
         self._now_ms = now_ms
         self._reserve_seconds = reserve_seconds
+        self._seconds = seconds
 
-    def decide(self, questions: Sequence[Question], remaining_seconds: float) -> list[Answer]:
-        """One answer per question, in order. A `SHOW` has its contact reserved in the ledger."""
-        return self._reserve(self.judge(questions, remaining_seconds))
+    def decide(self, questions: Sequence[Question], remaining_seconds: Sequence[float]) -> list[Answer]:
+        """One answer per question, in order, within what remains of its deadline. A `SHOW` has its contact reserved."""
+        return self._in_time(questions, remaining_seconds, self._decide)
 
-    def judge(self, questions: Sequence[Question], remaining_seconds: float) -> list[Answer]:
+    def judge(self, questions: Sequence[Question], remaining_seconds: Sequence[float]) -> list[Answer]:
         """What would be answered, with nothing reserved."""
+        return self._in_time(questions, remaining_seconds, self._judge)
+
+    def _in_time(
+        self, questions: Sequence[Question], remaining_seconds: Sequence[float], answer: _Answer
+    ) -> list[Answer]:
+        """All at once where everybody has the patience for a slow Redis; else those in a hurry first and by themselves, so that
+        neither do they wait for the others nor do the others lose their answer to a timeout as short as theirs."""
+        budgets = [seconds - self._reserve_seconds for seconds in remaining_seconds]
+        if min(budgets, default=0.0) >= self._listeners.patience_seconds:
+            return answer(questions, min(budgets))
+        began = self._seconds()
+        answers: dict[int, Answer] = {}
+        for group in _by_patience(budgets, self._listeners.patience_seconds):
+            budget_seconds = min(budgets[place] for place in group) - (self._seconds() - began)
+            answers.update(zip(group, answer([questions[place] for place in group], budget_seconds), strict=True))
+        return [answers[place] for place in range(len(questions))]
+
+    def _decide(self, questions: Sequence[Question], budget_seconds: float) -> list[Answer]:
+        began = self._seconds()
+        answers = self._judge(questions, budget_seconds)
+        shown = [answer for answer in answers if answer.show]
+        if not shown:
+            return answers
+        left_seconds = budget_seconds - (self._seconds() - began)
+        try:
+            if left_seconds <= 0:
+                raise LedgerUnavailable("no time is left")
+            reservations = self._ledger.reserve([_reservation(answer) for answer in shown], left_seconds)
+        except LedgerUnavailable:
+            return [_unreserved(answer) if answer.show else answer for answer in answers]
+        results = iter(reservations)
+        return [_after(answer, next(results)) if answer.show else answer for answer in answers]
+
+    def _judge(self, questions: Sequence[Question], budget_seconds: float) -> list[Answer]:
         now_ms = self._now_ms()
-        budget_seconds = remaining_seconds - self._reserve_seconds
         if budget_seconds <= 0:
             return _unread(questions, Rung.NO_TIME, now_ms)
         try:
@@ -101,23 +148,23 @@ class DecisionEngine:
         serving = self._champion.serving
         scores = _scores(listeners, serving)
         return [
-            _judge(question, listener, score, serving, now_ms)
+            _judged(question, listener, score, serving, now_ms)
             for question, listener, score in zip(questions, listeners, scores, strict=True)
         ]
 
-    def _reserve(self, answers: list[Answer]) -> list[Answer]:
-        shown = [answer for answer in answers if answer.show]
-        if not shown:
-            return answers
-        try:
-            reservations = self._ledger.reserve([_reservation(answer) for answer in shown])
-        except LedgerUnavailable:
-            return [_unreserved(answer) if answer.show else answer for answer in answers]
-        results = iter(reservations)
-        return [_after(answer, next(results)) if answer.show else answer for answer in answers]
+
+def _by_patience(budgets: Sequence[float], patience_seconds: float) -> Iterator[list[int]]:
+    """The places of those without time, of those with less than a slow Redis may take, and of the rest; none empty."""
+    edges = (-math.inf, 0.0, patience_seconds, math.inf)
+    for low, high in pairwise(edges):
+        group = [place for place, budget in enumerate(budgets) if low < budget <= high]
+        if group:
+            yield group
 
 
-def _judge(question: Question, listener: Listener, score: float | None, serving: Serving | None, now_ms: int) -> Answer:
+def _judged(
+    question: Question, listener: Listener, score: float | None, serving: Serving | None, now_ms: int
+) -> Answer:
     contacts = listener.contacts
     facts = Facts(
         question.campaign,

@@ -43,6 +43,11 @@ class RedisListeners:
         self._now_seconds = now_seconds
         self._closed_until_seconds = 0.0
 
+    @property
+    def patience_seconds(self) -> float:
+        """The longest that a read takes, whatever timeout it is given."""
+        return self._connections.timeout_seconds
+
     def read(self, customer_ids: Sequence[int], timeout_seconds: float) -> list[Listener]:
         """One `Listener` per id, in order. Raises `ListenersUnavailable`, in no more than `timeout_seconds`."""
         if self._now_seconds() < self._closed_until_seconds:

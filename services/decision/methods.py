@@ -1,46 +1,48 @@
-"""The methods of the service as a gRPC server takes them.
+"""What a front and the service say to each other: raw messages by method, and a status where there is no answer.
 
-Unlike the generated registration, a body that does not parse reaches the servicer as `UNREADABLE`: grpcio itself would end
-the call as INTERNAL, and call the caller's fault ours.
+A front speaks gRPC and knows nothing of offers; the service knows protobuf and nothing of gRPC. Between them stands one
+function: a batch of messages of one method in, one reply to each out.
 """
 
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import Final, NamedTuple, Protocol
 
-import grpc
-from google.protobuf.message import DecodeError, Message
-from google.protobuf.message_factory import GetMessageClass
-
-from interlude.v1 import decision_pb2, decision_pb2_grpc
-
-UNREADABLE: Final = object()
-"""Stands for a request whose bytes are not its message."""
+from interlude.v1 import decision_pb2
 
 _SERVICE: Final = decision_pb2.DESCRIPTOR.services_by_name["DecisionService"]
 SERVICE_NAME: Final[str] = _SERVICE.full_name
 
-
-def method_handlers(
-    servicer: decision_pb2_grpc.DecisionServiceServicer,
-) -> "dict[str, grpc.RpcMethodHandler[Any, Any]]":
-    """One handler per method of the service; all of them are unary."""
-    return {
-        method.name: grpc.unary_unary_rpc_method_handler(
-            getattr(servicer, method.name),
-            request_deserializer=_reader(GetMessageClass(method.input_type)),
-            response_serializer=GetMessageClass(method.output_type).SerializeToString,
-        )
-        for method in _SERVICE.methods
-    }
+METHODS: Final[tuple[str, ...]] = tuple(method.name for method in _SERVICE.methods)
+"""Names of all methods; each takes one message and gives one."""
 
 
-def _reader(message_type: type[Message]) -> Callable[[bytes], Any]:
-    parse = message_type.FromString
+class Code(IntEnum):
+    """The status codes of gRPC that the service itself ends calls with, numbered as on the wire."""
 
-    def read(body: bytes) -> Any:
-        try:
-            return parse(body)
-        except DecodeError:
-            return UNREADABLE
+    INVALID_ARGUMENT = 3
+    INTERNAL = 13
+    UNAVAILABLE = 14
 
-    return read
+
+class Status(NamedTuple):
+    """How a call ends that has no answer."""
+
+    code: int
+    message: str
+
+
+Reply = bytes | tuple[int, str]
+"""A response message, or a `Status`."""
+
+
+class Handle(Protocol):
+    """Answers a batch: `bodies` are messages of the method at `path`, `remaining_seconds` what is left of each caller's
+    deadline (infinite: there is none). One reply per body, in order; never raises."""
+
+    def __call__(self, path: str, bodies: Sequence[bytes], remaining_seconds: Sequence[float]) -> list[Reply]: ...
+
+
+def path_of(method: str) -> str:
+    """The method as it stands on the wire."""
+    return f"/{SERVICE_NAME}/{method}"

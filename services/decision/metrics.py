@@ -16,7 +16,7 @@ class DecisionMetrics:
         )
         self.seconds = Histogram(
             "interlude_decision_seconds",
-            "From the request being read to its answer being written, by method. "
+            "From a request being taken up to its answer being ready, with its whole batch, by method. "
             "When it rises: compare with the time of Redis and with calls in progress; add replicas.",
             ["method"],
             buckets=(0.0002, 0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 1),
@@ -36,7 +36,14 @@ class DecisionMetrics:
         )
         self.in_progress = Gauge(
             "interlude_decision_calls_in_progress",
-            "Calls being answered now. When it stays at the number of worker threads: calls queue; add replicas.",
+            "Calls that have arrived and have no answer yet. When it stays near DECISION_CONCURRENT_CALLS: calls queue; "
+            "add replicas.",
+            registry=self.registry,
+        )
+        self.batch_requests = Histogram(
+            "interlude_decision_batch_requests",
+            "Requests answered together, one observation a batch. When the mean rises: a replica has less and less time to spare.",
+            buckets=(1, 2, 4, 8, 16, 32, 64),
             registry=self.registry,
         )
         self.feature_age = Histogram(

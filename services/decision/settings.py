@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from enum import StrEnum
 from typing import ClassVar
 
 from pydantic import Field, SecretStr, field_validator
@@ -13,6 +14,14 @@ from interlude.servicekit.settings import ServiceSettings
 KEY_BYTES = 32
 
 
+class FrontChoice(StrEnum):
+    """Which gRPC server answers."""
+
+    AUTO = "auto"
+    GRPCIO = "grpcio"
+    NATIVE = "native"
+
+
 class DecisionSettings(ServiceSettings):
     """Everything the decision service is told from outside."""
 
@@ -20,6 +29,8 @@ class DecisionSettings(ServiceSettings):
 
     listen: str = Field(default="127.0.0.1:50051", pattern=r"^\S+:\d{1,5}$")
     """Address and port of the gRPC server; 0.0.0.0:50051 inside a pod."""
+    front: FrontChoice = FrontChoice.AUTO
+    """Which gRPC server answers: native (in Rust, many more calls a core), grpcio, or auto: native where it is installed."""
     kafka_bootstrap: str = Field(min_length=1)
     """Kafka brokers, "host:port" separated by commas."""
     redis_url: str = Field(pattern="^(redis|rediss|unix)://")
@@ -32,10 +43,8 @@ class DecisionSettings(ServiceSettings):
     """Base64 of 32 random bytes; signs outcome tokens, the same on every replica."""
     campaign_file: str = ""
     """JSON document with the campaigns; empty: the built-in one."""
-    worker_threads: int = Field(default=4, ge=1, le=256)
-    """Threads that answer calls; each holds one connection to Redis."""
     concurrent_calls: int = Field(default=256, ge=1, le=100_000)
-    """Calls in progress or waiting; more are refused with RESOURCE_EXHAUSTED."""
+    """Calls that have arrived and have no answer yet; more are refused with RESOURCE_EXHAUSTED."""
     redis_timeout_ms: int = Field(default=15, ge=1, le=5000)
     """Longest wait for one answer of Redis; a call's own deadline may shorten it."""
     deadline_reserve_ms: int = Field(default=2, ge=0, le=1000)

@@ -28,8 +28,18 @@ from interlude.features.codec import hot_key
 from interlude.models.store import ModelStore
 from interlude.v1 import decision_pb2 as pb
 from interlude.v1 import decision_pb2_grpc
+from services.decision import native_front
 from tests.listeners import hot_features
 from tests.models import KEYS, ModelSpec, promote
+
+FRONTS: Final = (
+    "grpcio",
+    pytest.param(
+        "native",
+        marks=pytest.mark.skipif(not native_front.AVAILABLE, reason="native front: no Rust compiler at set-up"),
+    ),
+)
+"""Both gRPC servers, for fixtures: whatever one does, the other does."""
 
 DEADLINE_S: Final = 30.0
 PATIENT_S: Final = 20.0
@@ -93,6 +103,7 @@ def running(
     *,
     redis_url: str = "",
     model: ModelSpec | None = None,
+    front: str = "auto",
     settings: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[DecisionScene]:
     """A decision service on `stack`, with `model` as its champion; `redis_url` replaces the stack's Redis."""
@@ -104,7 +115,7 @@ def running(
     process = ServiceProcess.launch(
         "decision",
         "services.decision",
-        {**environment, "DECISION_REDIS_URL": url, **settings},
+        {**environment, "DECISION_REDIS_URL": url, "DECISION_FRONT": front, **settings},
         ready=grpc_ready(addresses.decision),
         log_directory=directory,
     )

@@ -5,11 +5,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import grpc
+import pytest
 
 from devstack.stack import Part, Stack
 from interlude.events.topics import Topic
 from interlude.v1 import decision_pb2 as pb
 from tests.integration.decision_scene import (
+    FRONTS,
     UNHURRIED,
     DecisionScene,
     LightLoad,
@@ -111,16 +113,14 @@ def test_a_paused_kafka_changes_no_answer_and_loses_no_decision(stack: Stack, tm
         assert len(read_topic(stack.kafka, Topic.DECISIONS, lambda record: record.key() in keys, 29)) == 29
 
 
-def test_more_calls_than_allowed_are_shed_and_the_others_answered(stack: Stack, tmp_path: Path) -> None:
-    narrow = {**UNHURRIED, "DECISION_WORKER_THREADS": "1", "DECISION_CONCURRENT_CALLS": "2"}
+@pytest.mark.parametrize("front", FRONTS)
+def test_more_calls_than_allowed_are_shed_and_the_others_answered(stack: Stack, tmp_path: Path, front: str) -> None:
+    narrow = {**UNHURRIED, "DECISION_CONCURRENT_CALLS": "1"}
     with (
-        Stack.start({Part.REDIS}) as own,
-        running(stack, tmp_path, redis_url=own.redis, settings=narrow) as scene,
+        running(stack, tmp_path, front=front, settings=narrow) as scene,
         LightLoad(scene, callers=8) as load,
     ):
-        own.pause(Part.REDIS)
         until(lambda: load.ends["RESOURCE_EXHAUSTED"] > 50, "nothing was shed")
-        own.resume(Part.REDIS)
         answered = load.ends["OK"]
         until(lambda: load.ends["OK"] > answered + 50, "nothing is answered any more")
     assert set(load.ends) == {"OK", "RESOURCE_EXHAUSTED"}

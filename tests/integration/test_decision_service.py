@@ -17,7 +17,7 @@ from interlude.features.codec import hot_key
 from interlude.features.schema import FEATURE_NAMES
 from interlude.features.state import Level
 from interlude.v1 import decision_pb2 as pb
-from tests.integration.decision_scene import PATIENT_S, UNHURRIED, DecisionScene, refusal, running
+from tests.integration.decision_scene import FRONTS, PATIENT_S, UNHURRIED, DecisionScene, refusal, running
 from tests.listeners import NEWEST_LISTEN_MS, VECTOR, hot_features, profile
 from tests.models import STINGY, ModelSpec
 
@@ -25,10 +25,13 @@ _SERVICE = "interlude.v1.DecisionService"
 _METHODS = ("Decide", "DecideBatch", "Explain", "ReportOutcome")
 
 
-@pytest.fixture(scope="module")
-def scene(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DecisionScene]:
-    """One service for all tests of this file; each uses customers of its own."""
-    with running(stack, tmp_path_factory.mktemp("decision"), settings=UNHURRIED) as running_scene:
+@pytest.fixture(scope="module", params=FRONTS)
+def scene(
+    request: pytest.FixtureRequest, stack: Stack, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[DecisionScene]:
+    """One service per front for all tests of this file; each uses customers of its own."""
+    directory = tmp_path_factory.mktemp("decision")
+    with running(stack, directory, front=request.param, settings=UNHURRIED) as running_scene:
         yield running_scene
 
 

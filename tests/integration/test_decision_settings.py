@@ -63,7 +63,7 @@ def test_all_problems_are_listed_at_once_and_no_secret_among_them(tmp_path: Path
         "DECISION_MODEL_STORE": "nonsense://models",
         "DECISION_MODEL_PUBLIC_KEY": "§",
         "DECISION_TOKEN_KEY": short,
-        "DECISION_WORKER_THREADS": "0",
+        "DECISION_FRONT": "fastest",
         "DECISION_STOP_GRACE_SECONDS": "soon",
         "DECISION_COLOUR": "red",
         "DECISION_LOG_LEVEL": "chatty",

@@ -15,16 +15,16 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from devstack.stack import Stack
 from interlude.events.topics import Topic
 from interlude.v1 import decision_pb2 as pb
-from tests.integration.decision_scene import UNHURRIED, DecisionScene, LightLoad, read_topic, running, value_of
+from tests.integration.decision_scene import FRONTS, UNHURRIED, DecisionScene, LightLoad, read_topic, running, value_of
 
 _STOP_S = 30.0
 _CALLERS = 4
 
 
-@pytest.fixture
-def scene(stack: Stack, tmp_path: Path) -> Iterator[DecisionScene]:
+@pytest.fixture(params=FRONTS)
+def scene(request: pytest.FixtureRequest, stack: Stack, tmp_path: Path) -> Iterator[DecisionScene]:
     """A service of the test's own."""
-    with running(stack, tmp_path, settings=UNHURRIED) as running_scene:
+    with running(stack, tmp_path, front=request.param, settings=UNHURRIED) as running_scene:
         yield running_scene
 
 

@@ -47,7 +47,7 @@ class _World:
     engine: DecisionEngine
 
     def ask(self, request_id: str = "r", customer_id: int = _FREE, campaign: Campaign = _CAMPAIGN) -> Answer:
-        return self.engine.decide([Question(request_id, customer_id, campaign)], 1.0)[0]
+        return self.engine.decide([Question(request_id, customer_id, campaign)], [1.0])[0]
 
 
 def _world(intercept: float = GENEROUS) -> _World:
@@ -91,8 +91,8 @@ def test_each_kind_of_listener_gets_its_reason(customer_id: int, reason: Reason)
 def test_a_batch_answers_each_question_as_it_would_be_answered_alone() -> None:
     customers = [_FREE, _UNKNOWN, _GOLD, _CAPPED, 99, _UNKNOWN, _GOLD]
     questions = [Question(f"r{place}", customer, _CAMPAIGN) for place, customer in enumerate(customers)]
-    alone = [_world().engine.decide([question], 1.0)[0] for question in questions]
-    assert _world().engine.decide(questions, 1.0) == alone
+    alone = [_world().engine.decide([question], [1.0])[0] for question in questions]
+    assert _world().engine.decide(questions, [1.0] * len(questions)) == alone
 
 
 def test_a_batch_is_one_read_and_one_run_of_the_model() -> None:
@@ -105,20 +105,20 @@ def test_a_batch_is_one_read_and_one_run_of_the_model() -> None:
             return np.full(len(vectors), 0.9, np.float32)
 
     world.champion.serving = Serving("v1", _CountingScorer(), 0.5)  # type: ignore[arg-type]
-    world.engine.decide([Question(f"r{customer}", customer, _CAMPAIGN) for customer in (1, 2, 3, 4)], 1.0)
+    world.engine.decide([Question(f"r{customer}", customer, _CAMPAIGN) for customer in (1, 2, 3, 4)], [1.0] * 4)
     assert world.listeners.batches == [[1, 2, 3, 4]]
     assert runs == [3]  # nobody asks a model about a customer that is not known
 
 
 def test_one_listener_twice_in_a_batch_is_shown_one_offer() -> None:
     world = _world()
-    answers = world.engine.decide([Question(name, _FREE, _CAMPAIGN) for name in ("a", "b")], 1.0)
+    answers = world.engine.decide([Question(name, _FREE, _CAMPAIGN) for name in ("a", "b")], [1.0, 1.0])
     assert [answer.reason for answer in answers] == [Reason.SHOW, Reason.MINIMUM_GAP]
     assert len(world.ledger.contacts[_FREE]) == 1
 
 
 def test_an_empty_batch_has_no_answers() -> None:
-    assert _world().engine.decide([], 1.0) == []
+    assert _world().engine.decide([], []) == []
 
 
 def test_the_next_call_sees_the_contact() -> None:
@@ -148,27 +148,30 @@ def test_a_contact_that_another_call_reserved_meanwhile_is_respected(result: Res
     world = _world()
 
     class _OvertakenLedger:
-        def reserve(self, requests: Sequence[ReservationRequest]) -> list[Reservation]:
+        def reserve(
+            self, requests: Sequence[ReservationRequest], timeout_seconds: float | None = None
+        ) -> list[Reservation]:
+            assert timeout_seconds is not None
             return [result for _ in requests]
 
     engine = DecisionEngine(
         world.listeners, _OvertakenLedger(), world.champion, now_ms=world.clock, reserve_seconds=_RESERVE_SECONDS
     )
     question = Question("r", _FREE, _CAMPAIGN)
-    assert engine.judge([question], 1.0)[0].reason is Reason.SHOW
-    assert engine.decide([question], 1.0)[0].reason.name == result.name
+    assert engine.judge([question], [1.0])[0].reason is Reason.SHOW
+    assert engine.decide([question], [1.0])[0].reason.name == result.name
 
 
 def test_only_shown_answers_are_reserved() -> None:
     world = _world()
     questions = [Question(f"r{customer}", customer, _CAMPAIGN) for customer in (_GOLD, _FREE, _CAPPED, _UNKNOWN)]
-    world.engine.decide(questions, 1.0)
+    world.engine.decide(questions, [1.0] * len(questions))
     assert [request.customer_id for request in world.ledger.requests] == [_FREE]
 
 
 def test_judging_reserves_nothing() -> None:
     world = _world()
-    assert world.engine.judge([Question("r", _FREE, _CAMPAIGN)], 1.0)[0].show
+    assert world.engine.judge([Question("r", _FREE, _CAMPAIGN)], [1.0])[0].show
     assert world.ledger.requests == []
 
 
@@ -201,15 +204,57 @@ def test_without_a_model_the_answer_is_no_ad_and_the_other_rules_still_hold() ->
 @pytest.mark.parametrize("remaining_seconds", [-1.0, 0.0, _RESERVE_SECONDS])
 def test_without_time_the_answer_is_no_ad_and_nothing_is_read(remaining_seconds: float) -> None:
     world = _world()
-    answer = world.engine.decide([Question("r", _FREE, _CAMPAIGN)], remaining_seconds)[0]
+    answer = world.engine.decide([Question("r", _FREE, _CAMPAIGN)], [remaining_seconds])[0]
     assert (answer.show, answer.reason, answer.facts.rung) == (False, Reason.UNAVAILABLE, Rung.NO_TIME)
     assert world.listeners.batches == []
 
 
 def test_the_read_may_take_what_is_left_after_the_way_back() -> None:
     world = _world()
-    world.engine.decide([Question("r", _FREE, _CAMPAIGN)], 0.05)
+    world.engine.decide([Question("r", _FREE, _CAMPAIGN)], [0.05])
     assert world.listeners.timeouts_seconds == [pytest.approx(0.048)]
+
+
+def test_the_reservation_may_take_what_the_read_has_left() -> None:
+    world = _world()
+    ticks = iter([0.0, 0.010, 0.010])
+    engine = DecisionEngine(
+        world.listeners,
+        world.ledger,
+        world.champion,
+        now_ms=world.clock,
+        reserve_seconds=_RESERVE_SECONDS,
+        seconds=lambda: next(ticks),
+    )
+    assert engine.decide([Question("r", _FREE, _CAMPAIGN)], [0.05])[0].show
+    assert world.ledger.timeouts_seconds == [pytest.approx(0.038)]
+
+
+def test_an_offer_for_which_no_time_is_left_to_reserve_is_not_shown() -> None:
+    world = _world()
+    ticks = iter([0.0, 0.060])
+    engine = DecisionEngine(
+        world.listeners,
+        world.ledger,
+        world.champion,
+        now_ms=world.clock,
+        reserve_seconds=_RESERVE_SECONDS,
+        seconds=lambda: next(ticks),
+    )
+    answer = engine.decide([Question("r", _FREE, _CAMPAIGN)], [0.05])[0]
+    assert (answer.show, answer.facts.rung) == (False, Rung.NO_RESERVATION)
+    assert world.ledger.requests == []
+
+
+def test_callers_in_a_hurry_are_read_first_and_by_themselves() -> None:
+    world = _world()
+    customers = [_FREE, _GOLD, _UNKNOWN, _CAPPED]
+    questions = [Question(f"r{customer}", customer, _CAMPAIGN) for customer in customers]
+    answers = world.engine.decide(questions, [0.05, 0.005, 0.001, 0.012])
+    assert [answer.question.customer_id for answer in answers] == customers
+    assert [answer.facts.rung for answer in answers] == [Rung.FULL, Rung.FULL, Rung.NO_TIME, Rung.FULL]
+    assert world.listeners.batches == [[_GOLD, _CAPPED], [_FREE]]
+    assert world.listeners.timeouts_seconds == [pytest.approx(0.003, abs=0.002), pytest.approx(0.048, abs=0.01)]
 
 
 def test_a_switched_off_campaign_is_switched_off_even_without_redis() -> None:

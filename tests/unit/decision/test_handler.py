@@ -1,0 +1,160 @@
+"""The edge: how errors become status codes, and what is counted on the way."""
+
+import math
+from collections.abc import Sequence
+
+import pytest
+from prometheus_client import generate_latest
+from structlog.testing import capture_logs
+
+from interlude.contacts.campaign import DEFAULT_CAMPAIGNS
+from interlude.servicekit.producing import KafkaHeaders
+from interlude.v1 import decision_pb2 as pb
+from services.decision.decision_log import DecisionLog
+from services.decision.engine import DecisionEngine
+from services.decision.handler import DecisionHandler
+from services.decision.journal import Journal
+from services.decision.listeners import Listener
+from services.decision.methods import METHODS, Code, Reply, path_of
+from services.decision.metrics import DecisionMetrics
+from services.decision.tokens import Shown, TokenIssuer
+from tests.contract.fakes import FakeChampion, FakeLedger, FakeListeners
+
+_NOW_MS = 1_700_000_000_000
+_TOKENS = TokenIssuer(bytes(32))
+_SECRET = "a sentence that no caller may read"
+
+
+class _Sink:
+    """Kafka's queue; `room` false: it is full."""
+
+    def __init__(self, *, room: bool) -> None:
+        self.room = room
+        self.topics: list[str] = []
+
+    def send(self, topic: str, key: bytes | None, value: bytes | None, headers: KafkaHeaders | None = None) -> bool:
+        """Take a record, or not."""
+        assert key
+        assert value
+        assert headers
+        self.topics.append(topic)
+        return self.room
+
+
+_BROKEN = 666
+
+
+class _BrokenListeners(FakeListeners):
+    """Fails whenever one customer is in the batch."""
+
+    def read(self, customer_ids: Sequence[int], timeout_seconds: float) -> list[Listener]:
+        if _BROKEN in customer_ids:
+            raise ZeroDivisionError(_SECRET)
+        return super().read(customer_ids, timeout_seconds)
+
+
+class _Desk:
+    """A handler over fakes, with what it measured."""
+
+    def __init__(self, *, room: bool = True) -> None:
+        self.metrics, self.sink, self.listeners = DecisionMetrics(), _Sink(room=room), _BrokenListeners()
+        engine = DecisionEngine(
+            self.listeners, FakeLedger(), FakeChampion(), now_ms=lambda: _NOW_MS, reserve_seconds=0.002
+        )
+        journal = Journal(self.sink)
+        log = DecisionLog(journal, lambda: None, service_version="1")
+        self._handler = DecisionHandler(
+            engine, DEFAULT_CAMPAIGNS, _TOKENS, log, journal, self.metrics, now_ms=lambda: _NOW_MS
+        )
+
+    def ask(self, method: str, *bodies: bytes) -> list[Reply]:
+        """The replies to calls without deadlines."""
+        return self._handler.handle(path_of(method), bodies, [math.inf] * len(bodies))
+
+    def end(self, method: str, body: bytes) -> tuple[int, str]:
+        """The status of a call that has no answer."""
+        reply = self.ask(method, body)[0]
+        assert not isinstance(reply, bytes)
+        return reply
+
+    @property
+    def exported(self) -> str:
+        """The text of /metrics."""
+        return generate_latest(self.metrics.registry).decode()
+
+
+def _question(customer_id: int = 1, request_id: str = "r") -> bytes:
+    return pb.DecideRequest(request_id=request_id, customer_id=customer_id).SerializeToString()
+
+
+def test_an_error_of_ours_is_internal_with_an_id_and_nothing_else() -> None:
+    desk = _Desk()
+    with capture_logs() as logs:
+        code, message = desk.end("Decide", _question(_BROKEN))
+    assert code == Code.INTERNAL
+    error_id = message.removeprefix("internal error ")
+    assert len(error_id) == 12
+    assert _SECRET not in message
+    assert [(line["event"], line["error_id"], line["method"]) for line in logs] == [
+        ("internal error", error_id, "Decide")
+    ]
+    assert 'interlude_decision_internal_errors_total{method="Decide"} 1.0' in desk.exported
+
+
+def test_an_error_in_another_method_is_internal_too() -> None:
+    desk = _Desk()
+    with capture_logs():
+        code, message = desk.end("Explain", pb.ExplainRequest(customer_id=_BROKEN).SerializeToString())
+    assert (code, _SECRET in message) == (Code.INTERNAL, False)
+
+
+def test_one_request_that_fails_inside_a_batch_fails_alone() -> None:
+    desk = _Desk()
+    bodies = [_question(1), b"\xff", _question(_BROKEN), _question(-1), _question(2, "s")]
+    with capture_logs():
+        replies = desk.ask("Decide", *bodies)
+    codes = [0 if isinstance(reply, bytes) else reply[0] for reply in replies]
+    assert codes == [0, Code.INVALID_ARGUMENT, Code.INTERNAL, Code.INVALID_ARGUMENT, 0]
+    alone = [_Desk().ask("Decide", body)[0] for body in (bodies[0], bodies[4])]
+    assert [replies[0], replies[4]] == alone
+    assert 'answers_total{reason="unknown_customer",rung="no_model"} 2.0' in desk.exported
+
+
+def test_calls_that_arrive_together_are_read_together() -> None:
+    desk = _Desk()
+    desk.ask("Decide", *(_question(customer_id) for customer_id in (3, 1, 2)))
+    assert desk.listeners.batches == [[3, 1, 2]]
+    assert "batch_requests_sum 3.0" in desk.exported
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_body_that_is_no_message_is_the_callers_fault(method: str) -> None:
+    desk = _Desk()
+    code, message = desk.end(method, b"\xff")
+    assert code == Code.INVALID_ARGUMENT
+    assert message.startswith("request ")
+    assert f'refused_requests_total{{field="request",method="{method}"}} 1.0' in desk.exported
+
+
+def test_a_wrong_entry_of_a_batch_is_counted_under_its_field_and_not_its_place() -> None:
+    desk = _Desk()
+    batch = pb.DecideBatchRequest(requests=[pb.DecideRequest(request_id="r"), pb.DecideRequest()])
+    assert desk.end("DecideBatch", batch.SerializeToString())[1].startswith("requests[1].request_id ")
+    assert 'refused_requests_total{field="request_id",method="DecideBatch"} 1.0' in desk.exported
+
+
+def test_an_outcome_without_room_for_it_may_be_reported_again() -> None:
+    desk = _Desk(room=False)
+    token = _TOKENS.issue(Shown("ab" * 16, 1, "premium-day", _NOW_MS))
+    report = pb.ReportOutcomeRequest(outcome_token=token, kind=2)  # type: ignore[arg-type]
+    assert desk.end("ReportOutcome", report.SerializeToString())[0] == Code.UNAVAILABLE
+    assert "outcomes_total{" not in desk.exported
+
+
+def test_a_decision_is_counted_by_reason_and_rung_and_not_written_before_its_answer() -> None:
+    desk = _Desk()
+    reply = desk.ask("Decide", _question(2))[0]
+    assert isinstance(reply, bytes)
+    assert pb.DecideResponse.FromString(reply).reason == pb.REASON_UNKNOWN_CUSTOMER
+    assert desk.sink.topics == []
+    assert 'answers_total{reason="unknown_customer",rung="no_model"} 1.0' in desk.exported
