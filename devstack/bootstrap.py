@@ -3,6 +3,7 @@
 1. uv, from its hashed lock, into the user's cache (one file; the next clone finds it there)
 2. .venv with exactly requirements/dev.txt, every hash checked, also those of what builds pyspark
 3. the jars of Kafka and of Spark's connector, into the user's cache, and Kafka's classes ready for a quick start
+4. the native front, where there is a Rust compiler; without it the decision service answers through grpcio
 
 Each step is skipped when its locks have not changed since.
 """
@@ -21,6 +22,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from devstack import native
 from devstack.class_archive import archive_path
 from devstack.jars import cached_directory
 from devstack.java import JavaMissing, find_java
@@ -30,6 +32,7 @@ MINIMUM_PYTHON: Final = (3, 11)
 _PYTHONS: Final = ("python3.13", "python3.12", "python3.11", "python3.14")
 _VENV: Final = REPOSITORY / ".venv"
 _STAMP: Final = _VENV / ".locks"
+_NATIVE_STAMP: Final = _VENV / ".native"
 _REQUIREMENTS: Final = REPOSITORY / "requirements"
 _LOCKS: Final = tuple(_REQUIREMENTS / name for name in ("uv.txt", "build.txt", "dev.txt"))
 _LOG: Final = LOGS / "setup.log"
@@ -53,6 +56,7 @@ def main() -> None:
         if not _is_current():
             _install(python)
         _prepare_jars()
+        _prepare_native()
     except (SetupFailed, JavaMissing) as error:
         sys.exit(f"setup: {error}")
     seconds = time.monotonic() - started
@@ -88,6 +92,7 @@ def _install(python: str) -> None:
     uv = ensure_uv(python)
     # The stamp goes first: an interrupted installation has to be repeated.
     _STAMP.unlink(missing_ok=True)
+    _NATIVE_STAMP.unlink(missing_ok=True)  # what is not in the locks is removed
     if not (_VENV / "bin" / "python").exists():
         _step("creating .venv", [str(uv), "venv", "--clear", "--python", python, str(_VENV)])
     command = [str(uv), "pip", "sync", "--require-hashes", "--python", str(_VENV / "bin" / "python")]
@@ -131,6 +136,36 @@ def _prepare_jars() -> None:
         _step("fetching Kafka and Spark's connector (53 MB)", [python, "-m", "devstack.jars"], hint=_NETWORK)
     if not archive_path().is_file():
         _step("preparing Kafka's quick start", [python, "-m", "devstack.warm_up"])
+
+
+def _prepare_native() -> None:
+    """Once per content of native/, also when it cannot be had: a compiler that fails now would fail each time."""
+    wanted = native.fingerprint()
+    if _NATIVE_STAMP.is_file() and _NATIVE_STAMP.read_text() == wanted:
+        return
+    try:
+        wheel = native.built_wheel() or _build_native()
+        command = [str(ensure_uv()), "pip", "install", "--offline", "--no-deps", "--reinstall"]
+        _step("installing the native front", [*command, "--python", str(_VENV / "bin" / "python"), str(wheel)])
+    except (SetupFailed, native.NativeFailed) as error:
+        _write_log(["native front"], str(error))
+        print(f"setup: the grpcio front will serve, the native one is not to be had: {str(error).splitlines()[0]}")
+        print(f"setup: ({_LOG} says more; delete {_NATIVE_STAMP.relative_to(REPOSITORY)} to try again)")
+    _NATIVE_STAMP.write_text(wanted)
+
+
+def _build_native() -> Path:
+    cargo = native.find_cargo()
+    if cargo is None:
+        raise native.NativeFailed("there is no Rust compiler (cargo) here.")
+    python = _VENV / "bin" / "python"
+    command = [str(ensure_uv()), "pip", "install", "--require-hashes", "--python", str(python)]
+    _step("fetching what builds the native front", [*command, "-r", str(_REQUIREMENTS / "native.txt")], hint=_NETWORK)
+    print("setup: building the native front (a minute or two, once) ... ", end="", flush=True)
+    started = time.monotonic()
+    wheel = native.build(_VENV / "bin" / "maturin", cargo, installer_environment(os.environ))
+    print(f"{time.monotonic() - started:.0f} s", flush=True)
+    return wheel
 
 
 def _step(title: str, command: Sequence[str], hint: str = "") -> None:

@@ -13,7 +13,7 @@ from devstack.places import REPOSITORY
 
 _REQUIREMENTS: Final = REPOSITORY / "requirements"
 _EXTRAS: Final = ("decision", "enricher", "trainer", "sms", "devstack", "dev")
-_INPUTS: Final = ("build", "uv")
+_INPUTS: Final = ("build", "native", "uv")
 _HEADER: Final = (
     "# Written by `make locks` from ivy.xml: configuration, organisation, module, revision, SHA-256 of the jar.\n"
 )
