@@ -23,10 +23,13 @@ from demo.screen import Screen, open_screen
 from demo.setup_time import take_setup_seconds
 from demo.simulator import World
 from demo.summary import Summary, to_table, write_summary
+from demo.trainer import TrainerSession
 from demo.training import AGAIN, CLICKS, IMPRESSIONS, QUICKLY, TENFOLD, features_file
 from devstack.endpoints import describe_system
+from devstack.environment import Environments, choose_addresses
 from devstack.jars import JarsFailed
 from devstack.java import JavaMissing
+from devstack.keys import generate_keys
 from devstack.process import ProcessFailed
 from devstack.stack import Stack
 from devstack.system import System
@@ -71,10 +74,10 @@ def run(options: Options, screen: Screen) -> tuple[str, ...]:
         past = pool.submit(_history, options, world)
         if options.data:
             past.result()  # files that are not there are told before anything starts
-        system = _start(screen, cleanup)
+        system, trainer = _start(screen, cleanup)
         ready_seconds = time.monotonic() - began
         history = _await(screen, past)
-        job = MainJob(system, screen, history, training, _live_plan(options, history))
+        job = MainJob(system, trainer, screen, history, training, _live_plan(options, history))
         measured = job.run(None if options.data else bayes_error(world.listeners()))
         seconds = {"setup": setup_seconds, "ready": ready_seconds, "total": setup_seconds + time.monotonic() - began}
         _tell(screen, measured, seconds, options.summary)
@@ -87,12 +90,17 @@ def _history(options: Options, world: World) -> History:
     return real_history(options.data, world.until_ms) if options.data else simulated_history(world)
 
 
-def _start(screen: Screen, cleanup: ExitStack) -> System:
+def _start(screen: Screen, cleanup: ExitStack) -> tuple[System, TrainerSession]:
     with screen.step("start Kafka, Redis, SMS operator") as step:
         stack = cleanup.enter_context(Stack.start())
         step.tell(f"logs in {stack.log_directory}")
+    keys, store = generate_keys(), stack.directory / "models"
+    trainer = TrainerSession(stack, Environments(stack, keys, store, choose_addresses()).trainer())
+    cleanup.callback(trainer.stop)
+    trainer.start()
     with screen.step("create topics, start services"):
-        return cleanup.enter_context(System.start(stack))
+        system = cleanup.enter_context(System.start(stack, keys=keys, model_store=store))
+    return system, trainer
 
 
 def _await(screen: Screen, past: "Future[History]") -> History:
@@ -107,13 +115,13 @@ def _await(screen: Screen, past: "Future[History]") -> History:
 
 def _training_plan(options: Options) -> TrainingPlan:
     if options.data is None:
-        return TrainingPlan(first=(*IMPRESSIONS, *QUICKLY), second=(*IMPRESSIONS, *QUICKLY, *AGAIN))
+        return TrainingPlan(first=(*IMPRESSIONS, *QUICKLY), second=(*IMPRESSIONS, *QUICKLY))
     features = options.data / FEATURES_FILE
     if not features.is_file():
         raise DemoFailed(f"{features} is not there: name the directory of the real logs and their features file.")
     return TrainingPlan(
         first=(*features_file(features), *TENFOLD),
-        second=(*features_file(features), *QUICKLY, *AGAIN),
+        second=(*features_file(features), *AGAIN),
         replayed=(*CLICKS, *QUICKLY),
     )
 
