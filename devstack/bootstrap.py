@@ -4,6 +4,7 @@
 2. .venv with exactly requirements/dev.txt, every hash checked, also those of what builds pyspark
 3. the jars of Kafka and of Spark's connector, into the user's cache, and Kafka's classes ready for a quick start
 4. the native front, where there is a Rust compiler; without it the decision service answers through grpcio
+5. Spark's classes ready for a quick start
 
 Each step is skipped when its locks have not changed since.
 """
@@ -23,7 +24,7 @@ from pathlib import Path
 from typing import Final
 
 from devstack import native
-from devstack.class_archive import archive_path
+from devstack.class_archive import kafka_archive, spark_archive
 from devstack.jars import cached_directory
 from devstack.java import JavaMissing, find_java
 from devstack.places import LOGS, REPOSITORY, RUN, cache_directory
@@ -57,6 +58,7 @@ def main() -> None:
             _install(python)
         _prepare_jars()
         _prepare_native()
+        _prepare_spark()
     except (SetupFailed, JavaMissing) as error:
         sys.exit(f"setup: {error}")
     seconds = time.monotonic() - started
@@ -134,8 +136,13 @@ def _prepare_jars() -> None:
     python = str(_VENV / "bin" / "python")
     if not cached_directory().is_dir():
         _step("fetching Kafka and Spark's connector (53 MB)", [python, "-m", "devstack.jars"], hint=_NETWORK)
-    if not archive_path().is_file():
-        _step("preparing Kafka's quick start", [python, "-m", "devstack.warm_up"])
+    if not kafka_archive().is_file():
+        _step("preparing Kafka's quick start", [python, "-m", "devstack.warm_up", "kafka"])
+
+
+def _prepare_spark() -> None:
+    if not spark_archive().is_file():
+        _step("preparing Spark's quick start", [str(_VENV / "bin" / "python"), "-m", "devstack.warm_up", "spark"])
 
 
 def _prepare_native() -> None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from devstack.class_archive import archive_options, spark_archive
 from devstack.jars import connector_jars
 from devstack.keys import Keys
 from devstack.ports import LOOPBACK, free_port
@@ -78,6 +79,7 @@ class Environments:
             "TRAINER_MODEL_PRIVATE_KEY": self.keys.model_private_key,
             "TRAINER_KAFKA_BOOTSTRAP": self.stack.kafka,
             "TRAINER_SPARK_JARS": ",".join(str(jar) for jar in connector_jars()),
+            "TRAINER_SPARK_JAVA_OPTIONS": " ".join(archive_options(spark_archive())),
         }
 
     def _campaign(self, prefix: str) -> dict[str, str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
 from devstack import kafka, valkey
-from devstack.class_archive import archive_options
+from devstack.class_archive import archive_options, kafka_archive
 from devstack.interruption import ended_by_signals
 from devstack.kafka import KafkaServer
 from devstack.places import LOGS
@@ -144,7 +144,7 @@ class Stack:
 
 
 def _kafka_server(directory: Path, log_directory: Path) -> KafkaServer:
-    return KafkaServer(directory, log_directory, jvm_options=archive_options())
+    return KafkaServer(directory, log_directory, jvm_options=archive_options(kafka_archive()))
 
 
 def _present(server: _Server | None, part: Part) -> _Server:

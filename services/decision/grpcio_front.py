@@ -1,7 +1,7 @@
 """The grpcio front: needs nothing but pip. One event loop collects what arrives, and hands it over in batches.
 
 Calls that arrive while a batch is being answered make the next one. The batch is answered on the loop itself: a thread to
-answer on costs two hand-overs of the interpreter per batch, and the loop has nothing better to do (ADR 0004).
+answer on costs two hand-overs of the interpreter per batch, and the loop has nothing better to do (ADR 0011).
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from services.decision.methods import METHODS, SERVICE_NAME, Handle, Reply, Stat
 
 GATHER_TURNS: Final = 10
 """Turns of the loop without another call after which a batch is complete, some 10 µs each. grpcio takes up one call after the
-other, and each needs several turns to come up: looking once, nearly all batches are of one (ADR 0004 has the figures)."""
+other, and each needs several turns to come up: looking once, nearly all batches are of one (ADR 0011 has the figures)."""
 
 _OPTIONS: Final = (
     ("grpc.max_receive_message_length", REQUEST_BYTES_LIMIT),

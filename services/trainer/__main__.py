@@ -40,7 +40,7 @@ def _surroundings() -> Surroundings:
     except ValueError:
         refuse_to_start("trainer", ValueError("TRAINER_MODEL_PRIVATE_KEY is not the base64 of 32 bytes"))
     configure_logs("trainer", settings.log_level)
-    open_spark = partial(spark_session, settings.spark_master, settings.spark_jars)
+    open_spark = partial(spark_session, settings.spark_master, settings.spark_jars, settings.spark_java_options)
     return Surroundings(settings, ModelStore(settings.model_store), public_key, now_ms, open_spark)
 
 

@@ -28,8 +28,8 @@ class SparkUnavailable(Exception):
 
 
 @contextmanager
-def spark_session(master: str, jars: str) -> Iterator[SparkSession]:
-    """A session on `master` with the connector `jars` (comma-separated paths), stopped at the end.
+def spark_session(master: str, jars: str, java_options: str = "") -> Iterator[SparkSession]:
+    """A session on `master` with the connector `jars` (comma-separated paths) and more `java_options`, stopped at the end.
 
     Raises `SparkUnavailable` where there is no Java.
     """
@@ -43,7 +43,10 @@ def spark_session(master: str, jars: str) -> Iterator[SparkSession]:
         SparkSession.builder.master(master)
         .appName("interlude-trainer")
         .config("spark.executorEnv.PYTHONPATH", os.environ["PYTHONPATH"])
-        .config("spark.driver.extraJavaOptions", f"{_JAVA_OPTIONS} -Dlog4j2.configurationFile={_LOG_SETTINGS}")
+        .config(
+            "spark.driver.extraJavaOptions",
+            f"{_JAVA_OPTIONS} {java_options} -Dlog4j2.configurationFile={_LOG_SETTINGS}",
+        )
         .config("spark.ui.enabled", "false")
         .config("spark.ui.showConsoleProgress", "false")
         .config("spark.sql.shuffle.partitions", str(SHUFFLE_PARTITIONS))

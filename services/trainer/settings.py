@@ -24,5 +24,7 @@ class TrainerSettings(ServiceSettings):
     """Spark master to submit to."""
     spark_jars: str = ""
     """Comma-separated paths of Spark's Kafka connector and what it needs; empty where Spark has them already."""
+    spark_java_options: str = ""
+    """More options for the JVM that Spark runs in, separated by blanks."""
     nice: int = Field(default=0, ge=0, le=19)
     """How far `train` and `audience` step back for others on the same machine, 19 the furthest."""
