@@ -23,6 +23,7 @@ from demo.screen import Screen, open_screen
 from demo.setup_time import take_setup_seconds
 from demo.simulator import World
 from demo.summary import Summary, to_table, write_summary
+from demo.trainer import TrainerSession
 from demo.training import AGAIN, CLICKS, IMPRESSIONS, QUICKLY, TENFOLD, features_file
 from devstack.endpoints import describe_system
 from devstack.jars import JarsFailed
@@ -71,10 +72,10 @@ def run(options: Options, screen: Screen) -> tuple[str, ...]:
         past = pool.submit(_history, options, world)
         if options.data:
             past.result()  # files that are not there are told before anything starts
-        system = _start(screen, cleanup)
+        system, trainer = _start(screen, cleanup)
         ready_seconds = time.monotonic() - began
         history = _await(screen, past)
-        job = MainJob(system, screen, history, training, _live_plan(options, history))
+        job = MainJob(system, trainer, screen, history, training, _live_plan(options, history))
         measured = job.run(None if options.data else bayes_error(world.listeners()))
         seconds = {"setup": setup_seconds, "ready": ready_seconds, "total": setup_seconds + time.monotonic() - began}
         _tell(screen, measured, seconds, options.summary)
@@ -87,12 +88,16 @@ def _history(options: Options, world: World) -> History:
     return real_history(options.data, world.until_ms) if options.data else simulated_history(world)
 
 
-def _start(screen: Screen, cleanup: ExitStack) -> System:
+def _start(screen: Screen, cleanup: ExitStack) -> tuple[System, TrainerSession]:
     with screen.step("start Kafka, Redis, SMS operator") as step:
         stack = cleanup.enter_context(Stack.start())
         step.tell(f"logs in {stack.log_directory}")
     with screen.step("create topics, start services"):
-        return cleanup.enter_context(System.start(stack))
+        system = cleanup.enter_context(System.start(stack))
+    trainer = TrainerSession(system)
+    cleanup.callback(trainer.stop)
+    trainer.start()
+    return system, trainer
 
 
 def _await(screen: Screen, past: "Future[History]") -> History:

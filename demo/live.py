@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from typing import Any, Final
@@ -12,7 +12,8 @@ from demo.errors import DemoFailed
 from demo.freshness import PROBES_PER_SECOND, FreshnessSettings
 from demo.players import PlayersSettings
 from demo.status import read_status
-from demo.training import TrainerCommand, TrainingReport, to_training_report
+from demo.trainer import TrainerSession
+from demo.training import TrainingReport, to_training_report
 from devstack.process import ChildProcess
 from devstack.system import System
 
@@ -88,27 +89,30 @@ class Performer:
         self._process.terminate()
 
 
-def go_live(system: System, plan: LivePlan, second: TrainerCommand, tell: Callable[[str], None]) -> LiveResult:
-    """Let them play while `second` trains and promotes; ends when both models have answered and the time is up.
+def go_live(
+    system: System, plan: LivePlan, trainer: TrainerSession, second: Sequence[str], tell: Callable[[str], None]
+) -> LiveResult:
+    """Let them play while `trainer` does `second`, politely; ends when both models have answered and the time is up.
 
     Raises `DemoFailed`.
     """
     players = Performer(system, "demo.players", lambda report: asdict(_players_settings(system, plan, report)))
     freshness = Performer(system, "demo.freshness", lambda report: asdict(_freshness_settings(system, plan, report)))
     with ExitStack() as cleanup:
-        for performer in (players, freshness, second):
+        for performer in (players, freshness):
             cleanup.callback(performer.stop)
         players.start()
         freshness.start()
         _await_first_answer(players)
-        second.start()
-        _watch(players, freshness, second, plan.seconds, tell)
-        trained = to_training_report(second.wait(timeout_s=0.1))
+        trainer.step_back()
+        trainer.ask(*second)
+        _watch(players, freshness, trainer, plan.seconds, tell)
+        trained = to_training_report(trainer.report(timeout_s=0.1))
         return LiveResult(players.finish(), freshness.finish(), trained)
 
 
 def _watch(
-    players: Performer, freshness: Performer, second: TrainerCommand, seconds: float, tell: Callable[[str], None]
+    players: Performer, freshness: Performer, trainer: TrainerSession, seconds: float, tell: Callable[[str], None]
 ) -> None:
     """Until `seconds` are over and the second model has answered for a while, or should have long since.
 
@@ -122,7 +126,7 @@ def _watch(
         freshness.status()
         status = players.status()
         tell(_line(status))
-        if trained is None and not second.running:
+        if trained is None and trainer.answered():
             trained = elapsed
         if swapped is None and len(status["model_versions"]) > 1:
             swapped = elapsed

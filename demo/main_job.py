@@ -15,7 +15,8 @@ from demo.screen import Screen, Step
 from demo.simulator import CAMPAIGN_ID
 from demo.summary import Aside
 from demo.texting import TextingWatcher, wrongly_texted
-from demo.training import TrainerCommand, TrainingReport, to_training_report
+from demo.trainer import TrainerSession
+from demo.training import TrainingReport, to_training_report
 from devstack.smsc.record import read_messages
 from devstack.system import Service, System
 
@@ -50,9 +51,16 @@ class MainJob:
     """One run on a system that is up. Every step raises `DemoFailed` when it fails."""
 
     def __init__(
-        self, system: System, screen: Screen, history: History, training: TrainingPlan, live: LivePlan
+        self,
+        system: System,
+        trainer: TrainerSession,
+        screen: Screen,
+        history: History,
+        training: TrainingPlan,
+        live: LivePlan,
     ) -> None:
         self._system = system
+        self._trainer = trainer
         self._screen = screen
         self._history = history
         self._training = training
@@ -109,7 +117,7 @@ class MainJob:
 
     def _train_first(self) -> TrainingReport:
         with self._screen.step("train in Spark, gate, promote") as step:
-            report = self._train("train-first", (*self._training.first, "--promote"))
+            report = self._train(*self._training.first, "--promote")
             step.tell(_model_line(report))
             if not report.version:
                 raise DemoFailed(f"the gate refused the first model: {' '.join(report.refusals)}")
@@ -119,36 +127,30 @@ class MainJob:
         if self._training.replayed is None:
             return None
         with self._screen.step("train on what was replayed") as step:
-            report = self._train("train-replayed", self._training.replayed)
+            report = self._train(*self._training.replayed)
             step.tell(_model_line(report))
             return report
 
-    def _train(self, name: str, arguments: tuple[str, ...]) -> TrainingReport:
-        return to_training_report(self._run_trainer(name, ("train", *arguments)))
+    def _train(self, *arguments: str) -> TrainingReport:
+        return to_training_report(self._run_trainer("train", *arguments))
 
-    def _run_trainer(self, name: str, arguments: tuple[str, ...]) -> dict[str, Any]:
-        command = TrainerCommand(self._system, name, arguments)
-        command.start()
-        try:
-            return command.wait(_TRAINING_SECONDS)
-        finally:
-            command.stop()
+    def _run_trainer(self, *arguments: str) -> dict[str, Any]:
+        self._trainer.ask(*arguments)
+        return self._trainer.report(_TRAINING_SECONDS)
 
     def _text_audience(self, watcher: TextingWatcher) -> None:
         with self._screen.step("score the audience, text it") as step:
-            written = self._run_trainer("audience", ("audience", "--campaign", CAMPAIGN_ID))["written"]
+            written = self._run_trainer("audience", "--campaign", CAMPAIGN_ID)["written"]
             sms = watcher.wait_until_finished(written, step.tell).to_summary()
             suppressed = sum(sms["suppressed"].values())
             step.tell(f"{sms['requested']} asked for, {sms['delivered']} delivered, {suppressed} suppressed")
 
     def _go_live(self) -> tuple[LiveResult, float]:
         """The result, and the events a second that the enricher took meanwhile."""
-        second = TrainerCommand(
-            self._system, "train-second", ("train", *self._training.second, "--promote"), politely=True
-        )
+        second = ("train", *self._training.second, "--promote")
         with self._screen.step("players ask; a second model takes over") as step:
             before, began = read_enriched(self._enricher), time.monotonic()
-            live = go_live(self._system, self._live, second, step.tell)
+            live = go_live(self._system, self._live, self._trainer, second, step.tell)
             seconds = time.monotonic() - began
             return live, (read_enriched(self._enricher).seen - before.seen) / seconds
 

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from devstack.places import REPOSITORY
 
@@ -50,15 +50,7 @@ class ChildProcess:
             )
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as output:
-            self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", _LEASH, str(os.getpid()), *self._command],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=self._environment,
-                cwd=REPOSITORY,
-                process_group=0,
-            )
+            self._process = self._spawn(output)
 
     @property
     def pid(self) -> int:
@@ -129,6 +121,17 @@ class ChildProcess:
             written.seek(max(0, self.log.stat().st_size - _TAIL_BYTES))
             text = written.read().decode("utf-8", "replace")
         return "\n".join(text.splitlines()[-lines:])
+
+    def _spawn(self, log: IO[bytes], *, piped: bool = False) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-I", "-S", _LEASH, str(os.getpid()), *self._command],
+            stdin=subprocess.PIPE if piped else subprocess.DEVNULL,
+            stdout=subprocess.PIPE if piped else log,
+            stderr=log,
+            env=self._environment,
+            cwd=REPOSITORY,
+            process_group=0,
+        )
 
     def _started(self) -> subprocess.Popen[bytes]:
         if self._process is None:

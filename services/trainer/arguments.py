@@ -19,6 +19,7 @@ class Command(StrEnum):
 
     TRAIN = "train"
     AUDIENCE = "audience"
+    SESSION = "session"
     PROMOTE = "promote"
     ROLLBACK = "rollback"
     LIST = "list"
@@ -47,6 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_train(commands.add_parser(Command.TRAIN, help="fit, measure, gate and publish a model"))
     _add_audience(commands.add_parser(Command.AUDIENCE, help="score every customer and ask for offers by SMS"))
+    commands.add_parser(Command.SESSION, help="run the commands of standard input, one a line, on one Spark session")
     promote = commands.add_parser(Command.PROMOTE, help="make a version the champion")
     promote.add_argument("version")
     commands.add_parser(Command.ROLLBACK, help="make the previous champion the champion again")

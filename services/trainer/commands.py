@@ -3,6 +3,7 @@
 import argparse
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,6 @@ from services.trainer.arguments import HOUR_MS, to_request, to_row_rule
 from services.trainer.audience import Audience, score_audience
 from services.trainer.dataset import TrainingSet, UnusableRows, read_features_file
 from services.trainer.log_rows import read_log_rows
-from services.trainer.session import spark_session
 from services.trainer.settings import TrainerSettings
 from services.trainer.sms_requests import Mailing, Producer, write_requests
 from services.trainer.training import Outcome, Stopwatch, Trainer
@@ -22,20 +22,21 @@ from services.trainer.training import Outcome, Stopwatch, Trainer
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What both commands are given."""
+    """What both commands are given; `open_spark` lends a session for one of them."""
 
     settings: TrainerSettings
     store: ModelStore
     public_key: str
     now_ms: Callable[[], int]
+    open_spark: Callable[[], AbstractContextManager[SparkSession]]
 
 
 def run_train(arguments: argparse.Namespace, around: Surroundings) -> Outcome:
     """Train as asked. Raises `UnusableRows`."""
-    settings, watch = around.settings, Stopwatch()
-    trainer = Trainer(around.store, settings.model_private_key, around.now_ms)
+    watch = Stopwatch()
+    trainer = Trainer(around.store, around.settings.model_private_key, around.now_ms)
     start = time.perf_counter()
-    with watch.step("total"), spark_session(settings.spark_master, settings.spark_jars) as spark:
+    with watch.step("total"), around.open_spark() as spark:
         watch.seconds["start"] = round(time.perf_counter() - start, 3)
         return trainer.train(lambda: _read(spark, arguments, around), to_request(arguments), watch)
 
@@ -47,7 +48,7 @@ def run_audience(
     settings, watch = around.settings, Stopwatch()
     _require_kafka(settings)
     champion = _champion(around)
-    with watch.step("score"), spark_session(settings.spark_master, settings.spark_jars) as spark:
+    with watch.step("score"), around.open_spark() as spark:
         audience = score_audience(spark, settings.kafka_bootstrap, champion, arguments.limit, around.now_ms())
     written = 0
     if not arguments.dry_run:

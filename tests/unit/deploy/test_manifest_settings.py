@@ -12,8 +12,8 @@ from interlude.servicekit.settings import load_settings
 from services.decision.composition import FLUSH_SECONDS
 from services.decision.settings import DecisionSettings
 from services.sms.settings import SmsSettings
-from services.trainer.__main__ import REFUSED
 from services.trainer.arguments import Command, build_parser
+from services.trainer.replies import REFUSED
 from services.trainer.settings import TrainerSettings
 from tests.unit.deploy.manifests import (
     BASE,
