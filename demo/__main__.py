@@ -112,13 +112,13 @@ def _await(screen: Screen, past: "Future[History]") -> History:
 
 def _training_plan(options: Options) -> TrainingPlan:
     if options.data is None:
-        return TrainingPlan(first=(*IMPRESSIONS, *QUICKLY), second=(*IMPRESSIONS, *QUICKLY, *AGAIN))
+        return TrainingPlan(first=(*IMPRESSIONS, *QUICKLY), second=(*IMPRESSIONS, *QUICKLY))
     features = options.data / FEATURES_FILE
     if not features.is_file():
         raise DemoFailed(f"{features} is not there: name the directory of the real logs and their features file.")
     return TrainingPlan(
         first=(*features_file(features), *TENFOLD),
-        second=(*features_file(features), *QUICKLY, *AGAIN),
+        second=(*features_file(features), *AGAIN),
         replayed=(*CLICKS, *QUICKLY),
     )
 

@@ -151,7 +151,7 @@ def run(probe: FreshnessProbe, background_rate: float, stop: threading.Event) ->
 
 
 def main() -> None:
-    """Probes until SIGTERM, then writes the report."""
+    """Probes until SIGTERM; writes what there is when it begins, and the report at the end."""
     settings = FreshnessSettings(**json.loads(Path(sys.argv[1]).read_text()))
     stop = stop_on_signals()
     producer = RecordProducer(settings.kafka, client_id=SOURCE, partitioner=PARTITIONER)
@@ -159,6 +159,7 @@ def main() -> None:
     # The first record opens connections; a player that has been on for a second has them.
     probe.send_background()
     producer.flush(_FLUSH_SECONDS)
+    write_status(Path(settings.report), probe.result())
     with serving_deliveries(producer):
         run(probe, settings.background_rate, stop)
     producer.flush(_FLUSH_SECONDS)

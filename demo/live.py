@@ -21,7 +21,7 @@ EVENTS_PER_SECOND: Final = 500.0
 """The rate at which freshness is promised: players, probes and others together."""
 
 _POLL_SECONDS: Final = 0.2
-_FIRST_ANSWER_SECONDS: Final = 30.0
+_FIRST_SECONDS: Final = 30.0
 _TRAINING_SECONDS: Final = 300.0
 _SWAP_SECONDS: Final = 15.0
 _AFTER_SWAP_SECONDS: Final = 2.0
@@ -101,9 +101,11 @@ def go_live(
     with ExitStack() as cleanup:
         for performer in (players, freshness):
             cleanup.callback(performer.stop)
-        players.start()
+        # One after the other: what a process costs while it starts would show in the latencies that another measures.
         freshness.start()
-        _await_first_answer(players)
+        _await_first(freshness, "produced")
+        players.start()
+        _await_first(players, "asked")
         trainer.step_back()
         trainer.ask(*second)
         _watch(players, freshness, trainer, plan.seconds, tell)
@@ -145,11 +147,11 @@ def _line(status: Mapping[str, Any]) -> str:
     return f"{status['asked']:,} asked, {status['shown']:,} shown, {status['failed']} failed, {versions} model(s)"
 
 
-def _await_first_answer(players: Performer) -> None:
-    deadline = time.monotonic() + _FIRST_ANSWER_SECONDS
-    while not players.status().get("asked"):
+def _await_first(performer: Performer, count: str) -> None:
+    deadline = time.monotonic() + _FIRST_SECONDS
+    while not performer.status().get(count):
         if time.monotonic() > deadline:
-            raise DemoFailed(f"the players had no answer within {_FIRST_ANSWER_SECONDS:.0f} s.")
+            raise DemoFailed(f"nothing was {count} within {_FIRST_SECONDS:.0f} s; see the logs.")
         time.sleep(_POLL_SECONDS)
 
 

@@ -16,7 +16,7 @@ from demo.simulator import CAMPAIGN_ID
 from demo.summary import Aside
 from demo.texting import TextingWatcher, wrongly_texted
 from demo.trainer import TrainerSession
-from demo.training import TrainingReport, to_training_report
+from demo.training import TrainingReport, again, to_training_report
 from devstack.smsc.record import read_messages
 from devstack.system import Service, System
 
@@ -78,7 +78,7 @@ class MainJob:
         replayed = self._train_replayed()
         with TextingWatcher(self._system.stack.kafka) as watcher:
             self._text_audience(watcher)
-            live, live_rate = self._go_live()
+            live, live_rate = self._go_live(again(first))
             enriched = self._settle(live)
             texted = watcher.read_rest().to_summary()
         wrong = wrongly_texted(read_messages(self._system.stack.smsc.record), self._history.customers)
@@ -145,9 +145,9 @@ class MainJob:
             suppressed = sum(sms["suppressed"].values())
             step.tell(f"{sms['requested']} asked for, {sms['delivered']} delivered, {suppressed} suppressed")
 
-    def _go_live(self) -> tuple[LiveResult, float]:
-        """The result, and the events a second that the enricher took meanwhile."""
-        second = ("train", *self._training.second, "--promote")
+    def _go_live(self, algorithm: tuple[str, ...]) -> tuple[LiveResult, float]:
+        """The result, and the events a second that the enricher took meanwhile; `algorithm` is that of the model that serves."""
+        second = ("train", *self._training.second, *algorithm, "--promote")
         with self._screen.step("players ask; a second model takes over") as step:
             before, began = read_enriched(self._enricher), time.monotonic()
             live = go_live(self._system, self._live, self._trainer, second, step.tell)

@@ -29,17 +29,28 @@ TENFOLD: Final = (
 )
 """Ten folds, as the error of the public features file is usually told."""
 
-AGAIN: Final = ("--algorithms", "logistic")
-"""A retraining of what serves already, by now with what the players did: the better algorithm is known."""
+AGAIN: Final = (
+    *("--folds", "3", "--tuning-folds", "3"),
+    *("--regularisations", "0.0001,0.001"),
+    *("--svm-iterations", "25"),
+)
+"""A retraining on the public features file: as little regularised as the model that it is to replace, or the gate sees it."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingReport:
-    """What one `train` reported: the part for the summary, why the gate refused (empty: it passed), and the version."""
+    """What one `train` reported: the part for the summary, why the gate refused (empty: it passed), the version, and the
+    algorithm that made it."""
 
     summary: dict[str, Any]
     refusals: tuple[str, ...]
     version: str
+    algorithm: str
+
+
+def again(report: TrainingReport) -> tuple[str, ...]:
+    """The arguments that keep a retraining to the algorithm of what serves already: the better one is known."""
+    return ("--algorithms", report.algorithm)
 
 
 def features_file(path: Path) -> tuple[str, ...]:
@@ -60,9 +71,9 @@ def to_training_report(report: dict[str, Any]) -> TrainingReport:
             "gate": "passed" if gate["passed"] else "refused: " + " ".join(refusals),
             "published": report["published"],
         }
+        return TrainingReport(summary, refusals, report["published"] or "", gate["algorithm"])
     except KeyError as error:
         raise DemoFailed(f"the trainer's report has no {error}.") from error
-    return TrainingReport(summary, refusals, report["published"] or "")
 
 
 def _measures(candidate: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from demo.promises import broken_by_calls, broken_by_events, broken_by_texts
 from demo.setup_time import take_setup_seconds
 from demo.status import read_status, write_status
 from demo.summary import Aside, Summary, to_table, write_summary
-from demo.training import to_training_report
+from demo.training import again, to_training_report
 
 EXPOSITION = """\
 # HELP interlude_enricher_events_total Events by topic and outcome.
@@ -102,11 +102,16 @@ def test_a_training_report_keeps_what_the_summary_names() -> None:
 
 
 def test_a_refusal_is_told_in_the_gates_own_words() -> None:
-    gate = {"passed": False, "checks": [{"passed": False, "sentence": "Too bad."}, {"passed": True, "sentence": "Ok."}]}
+    checks = [{"passed": False, "sentence": "Too bad."}, {"passed": True, "sentence": "Ok."}]
+    gate = {"algorithm": "svm", "passed": False, "checks": checks}
     report = to_training_report(REPORT | {"gate": gate, "published": None})
     assert report.version == ""
     assert report.summary["gate"] == "refused: Too bad."
     assert report.refusals == ("Too bad.",)
+
+
+def test_a_retraining_keeps_to_the_algorithm_that_serves() -> None:
+    assert again(to_training_report(REPORT)) == ("--algorithms", "logistic")
 
 
 def summary() -> Summary:
