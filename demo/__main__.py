@@ -26,8 +26,10 @@ from demo.summary import Summary, to_table, write_summary
 from demo.trainer import TrainerSession
 from demo.training import AGAIN, CLICKS, IMPRESSIONS, QUICKLY, TENFOLD, features_file
 from devstack.endpoints import describe_system
+from devstack.environment import Environments, choose_addresses
 from devstack.jars import JarsFailed
 from devstack.java import JavaMissing
+from devstack.keys import generate_keys
 from devstack.process import ProcessFailed
 from devstack.stack import Stack
 from devstack.system import System
@@ -92,11 +94,12 @@ def _start(screen: Screen, cleanup: ExitStack) -> tuple[System, TrainerSession]:
     with screen.step("start Kafka, Redis, SMS operator") as step:
         stack = cleanup.enter_context(Stack.start())
         step.tell(f"logs in {stack.log_directory}")
-    with screen.step("create topics, start services"):
-        system = cleanup.enter_context(System.start(stack))
-    trainer = TrainerSession(system)
+    keys, store = generate_keys(), stack.directory / "models"
+    trainer = TrainerSession(stack, Environments(stack, keys, store, choose_addresses()).trainer())
     cleanup.callback(trainer.stop)
     trainer.start()
+    with screen.step("create topics, start services"):
+        system = cleanup.enter_context(System.start(stack, keys=keys, model_store=store))
     return system, trainer
 
 

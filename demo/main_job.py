@@ -73,6 +73,7 @@ class MainJob:
         """1. load the customers; 2. replay the history; 3. train and promote; 4. text the audience; 5. go live and swap the
         model; 6. see that every event has arrived."""
         self._load_customers()
+        self._await_spark()
         self._replay_history()
         first = self._train_first()
         replayed = self._train_replayed()
@@ -100,6 +101,11 @@ class MainJob:
     def _load_customers(self) -> None:
         with self._screen.step("load customers") as step:
             self._apply(profile_events(self._history), step)
+
+    def _await_spark(self) -> None:
+        # Not beside the replay, whose rate is measured.
+        with self._screen.step("wait for Spark"):
+            self._trainer.wait_until_up()
 
     def _replay_history(self) -> None:
         with self._screen.step("replay history through Kafka") as step:
@@ -136,7 +142,8 @@ class MainJob:
 
     def _run_trainer(self, *arguments: str) -> dict[str, Any]:
         self._trainer.ask(*arguments)
-        return self._trainer.report(_TRAINING_SECONDS)
+        report: dict[str, Any] = self._trainer.report(_TRAINING_SECONDS)
+        return report
 
     def _text_audience(self, watcher: TextingWatcher) -> None:
         with self._screen.step("score the audience, text it") as step:

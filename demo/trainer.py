@@ -4,7 +4,7 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -12,22 +12,24 @@ from typing import Any, Final
 from demo.errors import DemoFailed
 from devstack.conversation import ConversingProcess
 from devstack.service import service_environment
-from devstack.system import System
+from devstack.stack import Stack
 
 _REFUSED: Final = 2
 _NICENESS: Final = 19
+_START_SECONDS: Final = 90.0
 _PROCESSES: Final = Path("/proc")
 
 
 class TrainerSession:
     """`python -m services.trainer session`: ask, and wait for the report. Use it in the main thread."""
 
-    def __init__(self, system: System) -> None:
+    def __init__(self, stack: Stack, environment: Mapping[str, str]) -> None:
+        """`environment` has the trainer's settings."""
         self._process = ConversingProcess(
             "trainer",
             [sys.executable, "-m", "services.trainer", "session"],
-            log=system.stack.log_directory / "trainer.log",
-            environment=service_environment(system.environments.trainer()),
+            log=stack.log_directory / "trainer.log",
+            environment=service_environment(environment),
         )
         self._asked = ""
         self._answer: dict[str, Any] | None = None
@@ -35,6 +37,11 @@ class TrainerSession:
     def start(self) -> None:
         """Begin; Spark comes up while others do something else."""
         self._process.start()
+        self.ask("list")  # the first answer says that it is up
+
+    def wait_until_up(self) -> None:
+        """Until Spark takes commands. Raises `DemoFailed`."""
+        self.report(_START_SECONDS)
 
     def ask(self, *arguments: str) -> None:
         """Hand over one command."""
@@ -48,15 +55,14 @@ class TrainerSession:
             self._answer = None if line is None else json.loads(line)
         return self._answer is not None
 
-    def report(self, timeout_s: float) -> dict[str, Any]:
+    def report(self, timeout_s: float) -> Any:
         """The report of that command; also when the gate refused. Raises `DemoFailed` when it fails or takes longer."""
         if not self.answered(timeout_s) or self._answer is None:
             raise DemoFailed(f"'{self._asked}' did not end within {timeout_s:.0f} s; see {self._process.log}.")
         code, complaints = self._answer["exit_code"], " ".join(self._answer["complaints"])
         if code not in (0, _REFUSED) or self._answer["report"] is None:
             raise DemoFailed(f"'{self._asked}' ended with code {code}: {complaints}; see {self._process.log}.")
-        report: dict[str, Any] = self._answer["report"]
-        return report
+        return self._answer["report"]
 
     def step_back(self) -> None:
         """From now on it takes only the processor time that nobody else wants."""

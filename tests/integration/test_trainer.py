@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import random
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -250,13 +251,18 @@ def test_public_features_error(spark: SparkSession, store: ModelStore) -> None:
     assert outcome.chosen.parity_max_abs <= 1e-5
 
 
-def test_command_line_trains_publishes_and_promotes(tmp_path: Path) -> None:
-    write_libsvm(tmp_path / "rows.libsvm", 600)
-    environment = {
+def command_environment(tmp_path: Path) -> dict[str, str]:
+    """What the command line is told, for a model store of its own."""
+    return {
         **{name: value for name, value in os.environ.items() if not name.startswith("TRAINER_")},
         "TRAINER_MODEL_STORE": str(tmp_path / "models"),
         "TRAINER_MODEL_PRIVATE_KEY": PRIVATE_KEY,
     }
+
+
+def test_command_line_trains_publishes_and_promotes(tmp_path: Path) -> None:
+    write_libsvm(tmp_path / "rows.libsvm", 600)
+    environment = command_environment(tmp_path)
     options = [
         "train",
         "--features-file",
@@ -276,3 +282,28 @@ def test_command_line_trains_publishes_and_promotes(tmp_path: Path) -> None:
     champion = ModelStore(str(tmp_path / "models")).champion()
     assert champion is not None
     assert champion.version == report["published"]
+
+
+def test_a_session_answers_each_line_on_one_spark(tmp_path: Path) -> None:
+    write_libsvm(tmp_path / "rows.libsvm", 600)
+    training = shlex.join(
+        ["train", "--features-file", str(tmp_path / "rows.libsvm"), *QUICK, "--algorithms", "logistic"]
+    )
+    lines = [training, "fly", f"{training} --promote", "list"]
+    done = subprocess.run(
+        [sys.executable, "-m", "services.trainer", "session"],
+        cwd=ROOT,
+        env=command_environment(tmp_path),
+        input="\n".join(lines),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stderr
+    first, mistake, second, versions = map(json.loads, done.stdout.splitlines())
+    assert [answer["exit_code"] for answer in (first, mistake, second, versions)] == [0, 64, 0, 0]
+    assert second["report"]["seconds"]["total"] < first["report"]["seconds"]["total"]
+    assert second["report"]["logistic"]["error"] == first["report"]["logistic"]["error"]
+    assert second["report"]["promoted"]
+    assert second["report"]["published"] in {version["version"] for version in versions["report"]}
