@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from demo.percentiles import percentile
-from demo.players import serving_deliveries
+from demo.players import LINGER_MS, serving_deliveries
 from demo.status import write_status
 from interlude.events.topics import PARTITIONER, Topic
 from interlude.events.writing import to_record
@@ -71,9 +71,12 @@ class Probe:
 
 @dataclass(slots=True)
 class FreshnessProbe:
-    """Produces what is due and looks for what has arrived. `latencies_ms` has one value per probe that was seen."""
+    """Produces what is due and looks for what has arrived. `latencies_ms` has one value per probe that was seen.
+
+    `bystanders` takes the listens that nobody watches: on a way of their own, they are gathered where probes go at once."""
 
     sink: RecordSink
+    bystanders: RecordSink
     read_features: FeatureReader
     seconds: Callable[[], float]
     now_ms: Callable[[], int]
@@ -89,12 +92,18 @@ class FreshnessProbe:
         self.probes += 1
         played_at_ms = self.now_ms()
         began = self.seconds()
-        self._send(customer_id, played_at_ms)
+        self._send(self.sink, customer_id, played_at_ms)
         self.outstanding.append(Probe(customer_id, played_at_ms, began))
 
     def send_background(self) -> None:
         """One listen of somebody whom nobody watches."""
-        self._send(_FIRST_CUSTOMER + PROBED_CUSTOMERS + self.produced % BYSTANDERS, self.now_ms())
+        customer_id = _FIRST_CUSTOMER + PROBED_CUSTOMERS + self.produced % BYSTANDERS
+        self._send(self.bystanders, customer_id, self.now_ms())
+
+    def open_connections(self) -> None:
+        """One listen on each way, neither of them timed."""
+        self._send(self.sink, _FIRST_CUSTOMER + PROBED_CUSTOMERS, self.now_ms())
+        self.send_background()
 
     def look(self) -> None:
         """Read the features of those with probes on their way; those that arrived are measured."""
@@ -121,7 +130,7 @@ class FreshnessProbe:
         }
         return {"probes": len(self.latencies_ms), "lost": self.lost, "produced": self.produced, **measured}
 
-    def _send(self, customer_id: int, played_at_ms: int) -> None:
+    def _send(self, sink: RecordSink, customer_id: int, played_at_ms: int) -> None:
         self.produced += 1
         listen = pb.Listen(
             event_id=f"freshness/{customer_id}/{self.produced}/{played_at_ms}",
@@ -132,7 +141,7 @@ class FreshnessProbe:
             utc_offset_minutes=0,
         )
         record = to_record(listen, customer_id=customer_id, event_id=listen.event_id, at_ms=played_at_ms, source=SOURCE)
-        self.sink.send(Topic.LISTENS, record.key, record.value, [*record.headers])
+        sink.send(Topic.LISTENS, record.key, record.value, [*record.headers])
 
 
 def run(probe: FreshnessProbe, background_rate: float, stop: threading.Event) -> None:
@@ -155,14 +164,18 @@ def main() -> None:
     settings = FreshnessSettings(**json.loads(Path(sys.argv[1]).read_text()))
     stop = stop_on_signals()
     producer = RecordProducer(settings.kafka, client_id=SOURCE, partitioner=PARTITIONER)
-    probe = FreshnessProbe(producer, _reader(settings.redis), time.perf_counter, lambda: time.time_ns() // 1_000_000)
+    bystanders = RecordProducer(settings.kafka, client_id=SOURCE, partitioner=PARTITIONER, linger_ms=LINGER_MS)
+    read = _reader(settings.redis)
+    probe = FreshnessProbe(producer, bystanders, read, time.perf_counter, lambda: time.time_ns() // 1_000_000)
     # The first record opens connections; a player that has been on for a second has them.
-    probe.send_background()
-    producer.flush(_FLUSH_SECONDS)
+    probe.open_connections()
+    for one in (producer, bystanders):
+        one.flush(_FLUSH_SECONDS)
     write_status(Path(settings.report), probe.result())
-    with serving_deliveries(producer):
+    with serving_deliveries(producer), serving_deliveries(bystanders):
         run(probe, settings.background_rate, stop)
-    producer.flush(_FLUSH_SECONDS)
+    for one in (producer, bystanders):
+        one.flush(_FLUSH_SECONDS)
     write_status(Path(settings.report), probe.result())
 
 

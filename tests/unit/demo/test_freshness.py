@@ -35,7 +35,7 @@ class World:
         return [self.values.get(key) for key in keys]
 
     def probe(self) -> FreshnessProbe:
-        return FreshnessProbe(self, self.read, lambda: self.seconds, lambda: round(self.seconds * 1000))
+        return FreshnessProbe(self, self, self.read, lambda: self.seconds, lambda: round(self.seconds * 1000))
 
 
 def test_a_probe_is_timed_until_it_is_readable() -> None:
