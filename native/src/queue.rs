@@ -40,7 +40,7 @@ impl Drop for Slot {
 /// Why a request may not wait.
 #[derive(Debug, PartialEq)]
 pub enum Refused {
-    /// The oldest has waited longer than the limit: a newcomer would only wait longer still.
+    /// A whole batch is ahead and its oldest has waited longer than the limit: a newcomer would only wait longer still.
     Slow,
     Closed,
 }
@@ -68,6 +68,13 @@ impl Lines {
             .min_by_key(|(_, since)| *since)
     }
 
+    /// Whether a newcomer would wait behind a whole batch of requests, the oldest of which has waited too long already. What fits
+    /// into one batch is gone as soon as Python is free: a machine that stalled for a moment is not overloaded.
+    fn is_overlong(&self, method: usize, batch_limit: usize, now: Instant, limit: Duration) -> bool {
+        let late = |(_, since): (usize, Instant)| now.saturating_duration_since(since) > limit;
+        self.by_method[method].len() >= batch_limit && self.oldest().is_some_and(late)
+    }
+
     fn fill(&mut self, batch: &mut Vec<Waiting>, limit: usize) -> Option<usize> {
         let (method, _) = self.oldest()?;
         let line = &mut self.by_method[method];
@@ -89,7 +96,7 @@ impl Queue {
         if lines.closed {
             return Err(Refused::Closed);
         }
-        if lines.oldest().is_some_and(|(_, since)| waiting.since.saturating_duration_since(since) > self.wait_limit) {
+        if lines.is_overlong(method, self.batch_limit, waiting.since, self.wait_limit) {
             return Err(Refused::Slow);
         }
         lines.by_method[method].push_back(waiting);
@@ -185,7 +192,7 @@ mod tests {
     #[test]
     fn nobody_joins_a_line_that_does_not_move() {
         let (counters, queue, start) =
-            (Arc::default(), Queue::new(1, 8, Duration::from_millis(20), Duration::ZERO), Instant::now());
+            (Arc::default(), Queue::new(1, 2, Duration::from_millis(20), Duration::ZERO), Instant::now());
         queue.push(0, waiting(&counters, "a", start)).unwrap();
         queue.push(0, waiting(&counters, "b", start + Duration::from_millis(20))).unwrap();
         let late = queue.push(0, waiting(&counters, "c", start + Duration::from_millis(21)));
@@ -194,6 +201,17 @@ mod tests {
         queue.try_take(&mut batch);
         assert_eq!(bodies(&batch), [b"a", b"b"]);
         queue.push(0, waiting(&counters, "d", start + Duration::from_millis(30))).unwrap();
+    }
+
+    #[test]
+    fn a_line_that_fits_into_the_next_batch_may_be_joined_however_old_it_is() {
+        let (counters, queue, start) =
+            (Arc::default(), Queue::new(1, 3, Duration::from_millis(20), Duration::ZERO), Instant::now());
+        queue.push(0, waiting(&counters, "a", start)).unwrap();
+        queue.push(0, waiting(&counters, "b", start)).unwrap();
+        queue.push(0, waiting(&counters, "c", start + Duration::from_secs(1))).unwrap();
+        let late = queue.push(0, waiting(&counters, "d", start + Duration::from_secs(1)));
+        assert_eq!(late, Err(Refused::Slow));
     }
 
     #[test]

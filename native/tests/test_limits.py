@@ -70,7 +70,7 @@ def test_the_limit_in_flight_refuses_with_retry_info(run: Run) -> None:
 
 
 def test_nobody_joins_a_line_that_stands_still(run: Run) -> None:
-    front = run(queue_limit_ms=50)
+    front = run(queue_limit_ms=50, batch_limit=1)
     front.hold()
     first = front.call().future(b"first", timeout=20)
     front.counted("in_flight", 2)
