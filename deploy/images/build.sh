@@ -2,6 +2,7 @@
 # Builds the images of the named services, or of all: deploy/images/build.sh [service…]
 #   BUILDER     docker, podman or buildah; default: the first that works here
 #   BASE_IMAGE  your mirror of the base image; default: the one named in the Dockerfile
+#   RUST_IMAGE  your mirror of the image with Rust that compiles the native front; default: the one named in the Dockerfile
 #   REGISTRY    goes before each name, with its slash; default: none
 #   TAG         default: the version in pyproject.toml, which the manifests name too
 #   BUILD_FLAGS more for the builder, such as "--isolation chroot" for buildah in a container
@@ -46,6 +47,7 @@ version="$(sed -n 's/^version = "\(.*\)"$/\1/p' pyproject.toml)"
 arguments=(--file deploy/images/Dockerfile)
 arguments+=(--label "org.opencontainers.image.version=$version" --label "org.opencontainers.image.revision=$revision")
 [[ -z "${BASE_IMAGE:-}" ]] || arguments+=(--build-arg "BASE_IMAGE=$BASE_IMAGE")
+[[ -z "${RUST_IMAGE:-}" ]] || arguments+=(--build-arg "RUST_IMAGE=$RUST_IMAGE")
 # shellcheck disable=SC2206  # flags are words
 arguments+=(${BUILD_FLAGS:-})
 # Docker keeps layers by itself; these two have to be told, or every image would install everything again.

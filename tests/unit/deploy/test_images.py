@@ -42,6 +42,7 @@ def test_an_image_has_the_locked_packages_and_the_code_of_its_service_only(servi
     assert "--require-hashes" in json.loads(sync)
     assert json.loads(sync)[-1] == f"requirements/{service}.txt"
     copied = [rest.split()[0] for rest in _values(f"{service}-build", "COPY")]
+    assert ("--from=native-build" in copied) == (service == "decision")
     services = [path for path in copied if path.startswith("services/")]
     assert services == ["services/__init__.py", f"services/{service}"]
 
@@ -50,7 +51,10 @@ def test_an_image_has_the_locked_packages_and_the_code_of_its_service_only(servi
 def test_everything_copied_exists_and_reaches_the_builder(service: str) -> None:
     ignored = (REPOSITORY / ".dockerignore").read_text(encoding="utf-8").splitlines()
     admitted = [line.removeprefix("!") for line in ignored if line.startswith("!")]
-    for rest in [*_values("installer", "COPY"), *_values(f"{service}-build", "COPY")]:
+    copied = [rest for stage in ("installer", "native-build", f"{service}-build") for rest in _values(stage, "COPY")]
+    for rest in copied:
+        if rest.startswith("--from="):
+            continue
         for source in rest.split()[:-1]:
             assert (REPOSITORY / source).exists(), source
             assert any(_admits(pattern, source) for pattern in admitted), source
@@ -62,6 +66,11 @@ def _admits(pattern: str, path: str) -> bool:
         or path.startswith(f"{pattern}/")
         or (pattern == "requirements/*.txt" and path.startswith("requirements/"))
     )
+
+
+def test_the_native_front_is_built_from_the_locked_tool() -> None:
+    runs = _values("native-build", "RUN")
+    assert any("--require-hashes" in run and "requirements/native.txt" in run for run in runs)
 
 
 @pytest.mark.parametrize("service", SERVICES)
