@@ -39,8 +39,10 @@ def serve(
     front.start()
     health.ready()
     log.info("serving", listen=settings.listen, front=type(front).__name__)
+    # A front that has died no longer beats: Kubernetes starts the service anew.
     while not stop.wait(BEAT_SECONDS):
-        health.beat()
+        if front.alive:
+            health.beat()
     health.unready("stopping")
     front.stop(settings.stop_grace_seconds)
     for thread in threads:

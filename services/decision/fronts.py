@@ -29,6 +29,10 @@ class Front(Protocol):
     def in_flight(self) -> int:
         """Calls that have arrived and have no answer yet."""
 
+    @property
+    def alive(self) -> bool:
+        """Whether its threads run: one that has ended does not come back."""
+
     def start(self) -> None:
         """Begin to answer. Raises `PortTaken`."""
 

@@ -129,6 +129,11 @@ class GrpcioFront:
         """Calls that have arrived and have no answer yet."""
         return self._started.result()[2].in_flight if self._started.done() else 0
 
+    @property
+    def alive(self) -> bool:
+        """Whether the event loop runs."""
+        return self._thread.is_alive()
+
     def start(self) -> None:
         """Begin to answer. Raises `PortTaken`."""
         self._thread.start()

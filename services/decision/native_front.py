@@ -52,6 +52,11 @@ class NativeFront:
         """Calls that have arrived and have no answer yet."""
         return self._front.counters()["in_flight"]
 
+    @property
+    def alive(self) -> bool:
+        """Whether the thread that answers runs."""
+        return self._worker.is_alive()
+
     def start(self) -> None:
         """Begin to answer."""
         self._worker.start()
