@@ -20,8 +20,9 @@ from interlude.client.answers import (
     to_question,
     to_report,
 )
+from interlude.client.async_answer import answer_to
 from interlude.client.async_racing import first_answer
-from interlude.client.connection import CHANNEL_OPTIONS
+from interlude.client.connection import options_for
 from interlude.client.hedging import Hedger, Hedging
 from interlude.client.observing import CallObserver, ObservedCall
 from interlude.v1 import decision_pb2 as pb
@@ -45,7 +46,7 @@ class AsyncDecisionClient:
     ) -> None:
         """As `DecisionClient`, with a channel of `grpc.aio`."""
         self._deadline_seconds = deadline_ms / 1000
-        self._channel = channel or grpc.aio.insecure_channel(target, options=list(CHANNEL_OPTIONS))
+        self._channel = channel or grpc.aio.insecure_channel(target, options=options_for(target))
         self._stub: decision_pb2_grpc.DecisionServiceAsyncStub = decision_pb2_grpc.DecisionServiceStub(self._channel)
         self._hedger = None if hedging is None else Hedger(hedging, self._deadline_seconds)
         self._observer = observer
@@ -78,7 +79,8 @@ class AsyncDecisionClient:
         """Tell what happened to a shown offer, at epoch ms `at_ms` (0: now). False when it could not be told: try again."""
         with ObservedCall("ReportOutcome", self._observer) as call:
             try:
-                await self._stub.ReportOutcome(to_report(decision, outcome, at_ms), timeout=REPORT_DEADLINE_SECONDS)
+                report = to_report(decision, outcome, at_ms)
+                await answer_to(self._stub.ReportOutcome(report, timeout=REPORT_DEADLINE_SECONDS))
             except (*FAILURES, asyncio.CancelledError) as error:
                 call.status = _status_of(error)
         return call.status == "OK"
@@ -99,7 +101,7 @@ class AsyncDecisionClient:
         hedger = self._hedger
         delay_seconds = None if hedger is None else hedger.delay_seconds()
         if hedger is None or delay_seconds is None:
-            return await self._stub.Decide(question, timeout=self._deadline_seconds)
+            return await answer_to(self._stub.Decide(question, timeout=self._deadline_seconds))
 
         def send(timeout_seconds: float) -> Awaitable[pb.DecideResponse]:
             return self._stub.Decide(question, timeout=timeout_seconds)

@@ -6,6 +6,8 @@ from typing import TypeVar
 
 import grpc
 
+from interlude.client.async_answer import answer_to
+
 _Answer = TypeVar("_Answer")
 
 
@@ -45,6 +47,6 @@ async def _first_or_last(copies: "list[asyncio.Task[_Answer | grpc.RpcError]]") 
 async def _ending(copy: Awaitable[_Answer]) -> _Answer | grpc.RpcError:
     """Its answer or its error: an error that nobody looks at any more is not worth a warning."""
     try:
-        return await copy
+        return await answer_to(copy)
     except grpc.RpcError as error:
         return error

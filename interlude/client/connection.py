@@ -29,7 +29,7 @@ SERVICE_CONFIG: Final = {
 }
 """gRPC's service config, as any language's client takes it."""
 
-CHANNEL_OPTIONS: Final = (
+CHANNEL_OPTIONS: Final[tuple[tuple[str, str | int], ...]] = (
     # A replica that is gone without a word is noticed between tracks, in 20 s at most. The server's limit is one ping in 10 s.
     ("grpc.keepalive_time_ms", 15_000),
     ("grpc.keepalive_timeout_ms", 5_000),
@@ -40,3 +40,9 @@ CHANNEL_OPTIONS: Final = (
     ("grpc.service_config", json.dumps(SERVICE_CONFIG)),
 )
 """Options of the channel that a client makes; give them to a channel of your own (TLS, a proxy) as well."""
+
+
+def options_for(target: str) -> list[tuple[str, str | int]]:
+    """`CHANNEL_OPTIONS`, and a name for a list of addresses: gRPC makes the authority of the list, which servers refuse."""
+    is_list = "," in target
+    return [*CHANNEL_OPTIONS, ("grpc.default_authority", "decision")] if is_list else list(CHANNEL_OPTIONS)

@@ -18,7 +18,7 @@ from interlude.client.answers import (
     to_question,
     to_report,
 )
-from interlude.client.connection import CHANNEL_OPTIONS
+from interlude.client.connection import options_for
 from interlude.client.hedging import Hedger, Hedging
 from interlude.client.observing import CallObserver, ObservedCall
 from interlude.client.racing import first_answer
@@ -44,7 +44,7 @@ class DecisionClient:
         questions are asked twice; `observer` hears of every call.
         """
         self._deadline_seconds = deadline_ms / 1000
-        self._channel = channel or grpc.insecure_channel(target, options=list(CHANNEL_OPTIONS))
+        self._channel = channel or grpc.insecure_channel(target, options=options_for(target))
         self._stub = decision_pb2_grpc.DecisionServiceStub(self._channel)
         self._hedger = None if hedging is None else Hedger(hedging, self._deadline_seconds)
         self._observer = observer
