@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 import grpc
 
@@ -27,6 +27,9 @@ from interlude.client.hedging import Hedger, Hedging
 from interlude.client.observing import CallObserver, ObservedCall
 from interlude.v1 import decision_pb2 as pb
 from interlude.v1 import decision_pb2_grpc
+
+_LOOK_SECONDS: Final = 0.005
+"""Between two looks at the connection while it is made."""
 
 
 class AsyncDecisionClient:
@@ -54,7 +57,10 @@ class AsyncDecisionClient:
     async def warm_up(self, timeout_seconds: float = 5) -> bool:
         """Connect now instead of at the first question; False when there is no connection in time."""
         try:
-            await asyncio.wait_for(self._channel.channel_ready(), timeout_seconds)
+            async with asyncio.timeout(timeout_seconds):
+                # Looking, not `channel_ready`: given up on, that one stays behind in gRPC, and may hang its shutdown.
+                while self._channel.get_state(try_to_connect=True) is not grpc.ChannelConnectivity.READY:
+                    await asyncio.sleep(_LOOK_SECONDS)
         except (TimeoutError, *FAILURES):
             return False
         return True
