@@ -1,5 +1,6 @@
 """The clients of player teams, on threads and on asyncio: whatever the other side does, "no ad" in time and never an exception."""
 
+import asyncio
 import socketserver
 import threading
 import time
@@ -13,7 +14,7 @@ import pytest
 
 from devstack.ports import LOOPBACK, free_port
 from devstack.stack import Stack
-from interlude.client import Decision, Outcome
+from interlude.client import AsyncDecisionClient, Decision, Outcome
 from interlude.v1 import decision_pb2 as pb
 from tests.clients import Connect
 from tests.integration.decision_scene import UNHURRIED, running, until
@@ -166,6 +167,28 @@ def test_only_what_nobody_took_is_asked_again(connect: Connect, status: grpc.Sta
         assert requests == requests[:1] * attempts
         assert not client.report(Decision(True, "SHOW", "r"), Outcome.CLICK)
         assert requests[attempts:] == requests[attempts : attempts + 1] * attempts
+
+
+def test_closing_answers_a_question_on_its_way() -> None:
+    asked, released = threading.Event(), threading.Event()
+
+    def hang(*_: object) -> bytes:
+        asked.set()
+        released.wait(30)
+        return b""
+
+    async def scenario(target: str) -> Decision:
+        client = AsyncDecisionClient(target, deadline_ms=_PATIENT_MS)
+        question = asyncio.create_task(client.decide(1))
+        while not asked.is_set():
+            await asyncio.sleep(0.01)
+        await client.close()
+        return await question
+
+    with _server(hang) as target:
+        decision = asyncio.run(scenario(target))
+        released.set()
+    assert _no_ad(decision, "CANCELLED")
 
 
 def test_a_server_that_speaks_something_else_means_no_ad(connect: Connect) -> None:

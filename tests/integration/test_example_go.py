@@ -54,9 +54,7 @@ def player(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _run(player: Path, *arguments: str) -> str:
-    done = subprocess.run(
-        [player, *arguments], capture_output=True, text=True, check=False, timeout=_RUN_SECONDS
-    )
+    done = subprocess.run([player, *arguments], capture_output=True, text=True, check=False, timeout=_RUN_SECONDS)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
