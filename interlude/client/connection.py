@@ -24,7 +24,7 @@ SERVICE_CONFIG: Final = {
             },
         }
     ],
-    # While more than one call in eleven fails, retries pause: what is down is not brought back by asking thrice.
+    # While more than one call in eleven fails, retries pause, for this address: asking thrice brings nothing back.
     "retryThrottling": {"maxTokens": 10, "tokenRatio": 0.1},
 }
 """gRPC's service config, as any language's client takes it."""
