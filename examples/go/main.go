@@ -65,7 +65,7 @@ func warmUp(connection *grpc.ClientConn, patience time.Duration) {
 	defer cancel()
 	connection.Connect()
 	for state := connection.GetState(); state != connectivity.Ready; state = connection.GetState() {
-		if !connection.WaitForStateChange(ctx, state) {
+		if state == connectivity.TransientFailure || !connection.WaitForStateChange(ctx, state) {
 			return
 		}
 	}
