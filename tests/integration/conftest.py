@@ -1,5 +1,6 @@
 """Real parts for the integration tests: one Kafka, Redis and SMS operator for the session."""
 
+import asyncio
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ import redis
 
 from devstack.stack import Stack
 from devstack.topics import create_topics, delete_topics, plan_topics, recreate_topics
+from tests.clients import KINDS, Connect, connect_with
 
 
 @pytest.fixture(scope="session")
@@ -58,3 +60,10 @@ def system_topics(stack: Stack) -> str:
 def group_id() -> str:
     """A consumer group that nobody has used."""
     return f"test-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture(params=KINDS)
+def connect(request: pytest.FixtureRequest) -> Iterator[Connect]:
+    """Makes clients for player teams: every test that asks for it runs with the one for threads and with that on asyncio."""
+    with asyncio.Runner() as runner:
+        yield connect_with(request.param, runner)
