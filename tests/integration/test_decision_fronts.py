@@ -16,7 +16,7 @@ from services.decision.methods import METHODS, Reply, path_of
 from services.decision.native_front import NativeFront
 from tests.integration.decision_scene import FRONTS, PATIENT_S, until
 
-_IN_FLIGHT_LIMIT: Final = 128
+_IN_FLIGHT_LIMIT: Final = 2
 _CALLS: Final = 500
 """More than may be in flight, less than the 1000 from which grpcio begins to drop calls before it shows them to anybody."""
 _REFUSALS: Final = {"too many calls in flight", "calls wait too long"}
