@@ -142,4 +142,6 @@ def test_more_calls_than_allowed_are_shed_and_the_others_answered(stack: Stack, 
         until(lambda: load.ends["RESOURCE_EXHAUSTED"] > 50, "nothing was shed")
         answered = load.ends["OK"]
         until(lambda: load.ends["OK"] > answered + 50, "nothing is answered any more")
+        assert scene.sample("interlude_decision_front_refused_total") > 50
+        assert scene.sample("interlude_decision_front_ended_total", end="answered") > 50
     assert set(load.ends) == {"OK", "RESOURCE_EXHAUSTED"}
