@@ -6,9 +6,10 @@ from enum import StrEnum
 from typing import Final
 
 from prometheus_client.metrics import MetricWrapperBase
+from prometheus_client.metrics_core import Metric
 
 from interlude.servicekit.settings import ServiceSettings
-from services.decision.metrics import DecisionMetrics
+from services.decision.metrics import DecisionMetrics, FrontMetrics
 from services.decision.settings import DecisionSettings
 from services.enricher.metrics import EnricherMetrics
 from services.enricher.settings import EnricherSettings
@@ -72,9 +73,15 @@ def exported_series() -> dict[str, frozenset[str]]:
 
 
 def _families(metrics: object) -> Iterator[MetricFamily]:
-    for metric in vars(metrics).values():
-        if isinstance(metric, MetricWrapperBase):
-            described = next(iter(metric.describe()))
-            kind = MetricKind(described.type)
-            name = f"{described.name}_total" if kind is MetricKind.COUNTER else described.name
-            yield MetricFamily(name, kind, tuple(metric._labelnames), described.documentation)
+    for collector in vars(metrics).values():
+        if isinstance(collector, MetricWrapperBase | FrontMetrics):
+            for described in collector.describe():
+                # A wrapper knows its labels itself, a collector of our own gives families that do.
+                named = collector if isinstance(collector, MetricWrapperBase) else described
+                yield _family(described, tuple(getattr(named, "_labelnames", ())))
+
+
+def _family(described: Metric, labels: tuple[str, ...]) -> MetricFamily:
+    kind = MetricKind(described.type)
+    name = f"{described.name}_total" if kind is MetricKind.COUNTER else described.name
+    return MetricFamily(name, kind, labels, described.documentation)

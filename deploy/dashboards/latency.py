@@ -50,6 +50,16 @@ _DECISION: Final = Row(
             (now("interlude_decision_calls_in_progress", by="instance"),),
         ),
         Panel(
+            "Calls turned away or too late",
+            "Per second. refused in_flight or queue: more calls than the pods can answer; add replicas. expired, late: callers' "
+            "deadlines are too short for what is going on. cancelled alone: callers hedge or give up. message: a broken caller.",
+            Unit.PER_SECOND,
+            (
+                rate("interlude_decision_front_refused_total", by="cause", legend="refused: {{cause}}"),
+                rate('interlude_decision_front_ended_total{end!="answered"}', by="end"),
+            ),
+        ),
+        Panel(
             "Refused and failed calls",
             "Refused: the caller's fault, by field; ask the player team which release began it. "
             "Internal: ours; find the error id in the log.",

@@ -70,9 +70,28 @@ class Manifest:
                 raise RefusedModel("format", f"format version {fields['format_version']}, expected {FORMAT_VERSION}")
             golden = tuple(GoldenRow(tuple(row["features"]), row["probability"]) for row in fields.pop("golden"))
             features, fingerprints = tuple(fields.pop("features")), tuple(fields.pop("fingerprints"))
-            return cls(features=features, fingerprints=fingerprints, golden=golden, **fields)
-        except (ValueError, KeyError, TypeError) as error:
+            manifest = cls(features=features, fingerprints=fingerprints, golden=golden, **fields)
+            manifest.to_json()  # ValueError for numbers that JSON does not have and Python reads all the same
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise RefusedModel("manifest", f"manifest does not read: {type(error).__name__}") from error
+        return manifest
+
+    def check(self) -> None:
+        """Raises `RefusedModel` for values that no training gives, whoever signed them."""
+        if not _is_probability(self.threshold):
+            raise RefusedModel("threshold", f"threshold is {self.threshold!r}, expected 0 to 1")
+        if not (isinstance(self.training_rows, int) and self.training_rows > 0):
+            raise RefusedModel("manifest", f"training_rows is {self.training_rows!r}, expected 1 or more")
+        if not all(isinstance(name, str) for name in (*self.features, *self.fingerprints)):
+            raise RefusedModel("features", "features and fingerprints have to be texts")
+        if len(set(self.features)) != len(self.features):
+            raise RefusedModel("features", "a feature is named twice")
+        if not all(_is_probability(row.probability) for row in self.golden):
+            raise RefusedModel("golden", "a golden row's probability is not between 0 and 1")
+
+
+def _is_probability(value: object) -> bool:
+    return isinstance(value, float | int) and not isinstance(value, bool) and 0 <= value <= 1
 
 
 def sign(document: bytes, private_key_base64: str) -> bytes:

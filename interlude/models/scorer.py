@@ -7,12 +7,14 @@ import numpy.typing as npt
 import onnxruntime
 
 from interlude.features.schema import FEATURE_NAMES, FINGERPRINTS
+from interlude.models.graph import check_graph
 from interlude.models.manifest import Manifest, RefusedModel
 from interlude.models.store import StoredModel
 
 GOLDEN_TOLERANCE: Final = 1e-5
 """The parity that the trainer proves between Spark, scikit-learn and ONNX Runtime; the golden rows may differ by no more."""
 
+_FEATURES: Final = "features"
 _PROBABILITIES: Final = "probabilities"
 _CLICK: Final = 1
 
@@ -23,15 +25,17 @@ class Scorer:
     """Scores whole batches with one run of one ONNX session. Safe to share between threads."""
 
     def __init__(self, model: bytes, manifest: Manifest) -> None:
-        """Raises `RefusedModel` when ONNX Runtime does not take the file or its inputs and outputs are not the contract's."""
+        """Raises `RefusedModel` when the file holds what it must not, ONNX Runtime does not take it, or its inputs and outputs
+        are not the contract's."""
         self.columns: Final = _columns(manifest)
         self.takes_whole_schema: Final = self.columns == list(range(len(FEATURE_NAMES)))
+        check_graph(model)
         self._session = _open(model)
-        self._input = _input_name(self._session, len(self.columns))
+        _check_interface(self._session, len(self.columns))
 
     def score(self, features: Matrix) -> npt.NDArray[np.float32]:
         """Click probabilities, shape (rows,), for `features` of shape (rows, model's features), in the manifest's order."""
-        probabilities = self._session.run([_PROBABILITIES], {self._input: features})[0]
+        probabilities = self._session.run([_PROBABILITIES], {_FEATURES: features})[0]
         column: npt.NDArray[np.float32] = probabilities[:, _CLICK]
         return column
 
@@ -48,17 +52,24 @@ def load_scorer(stored: StoredModel) -> Scorer:
         raise RefusedModel("golden", "the manifest has no golden rows")
     expected = np.array([row.probability for row in golden], np.float32)
     try:
-        got = scorer.score(np.array([row.features for row in golden], np.float32))
+        rows = np.array([row.features for row in golden], np.float32)
+        together = scorer.score(rows)
+        alone = np.concatenate([scorer.score(rows[place : place + 1]) for place in range(len(rows))])
     except Exception as error:  # numpy's, or ONNX Runtime's own, whose family has no common public parent
         raise RefusedModel("golden", f"the golden rows cannot be scored ({type(error).__name__})") from error
+    for got in (together, alone):
+        _check_golden(got, expected)
+    return scorer
+
+
+def _check_golden(got: npt.NDArray[np.float32], expected: npt.NDArray[np.float32]) -> None:
     if not np.all(np.isfinite(got)):
         raise RefusedModel("golden", "the model answers with values that are not finite")
     if got.shape != expected.shape:
         raise RefusedModel("golden", f"the model gives {got.shape} answers to {expected.shape} rows")
     difference = float(np.max(np.abs(got - expected)))
-    if difference > GOLDEN_TOLERANCE:
+    if not difference <= GOLDEN_TOLERANCE:  # an expectation that is not a number is never met
         raise RefusedModel("golden", f"golden rows differ by up to {difference:.2e}, limit {GOLDEN_TOLERANCE:.0e}")
-    return scorer
 
 
 def _columns(manifest: Manifest) -> list[int]:
@@ -86,11 +97,12 @@ def _open(model: bytes) -> onnxruntime.InferenceSession:
         raise RefusedModel("load", f"ONNX Runtime does not take the file ({type(error).__name__})") from error
 
 
-def _input_name(session: onnxruntime.InferenceSession, width: int) -> str:
-    inputs, outputs = session.get_inputs(), [output.name for output in session.get_outputs()]
-    if len(inputs) != 1 or inputs[0].type != "tensor(float)" or inputs[0].shape[-1:] != [width]:
-        raise RefusedModel("shape", f"expected one float input of {width} columns")
-    if _PROBABILITIES not in outputs:
-        raise RefusedModel("shape", f"expected an output named {_PROBABILITIES!r}")
-    name: str = inputs[0].name
-    return name
+def _check_interface(session: onnxruntime.InferenceSession, width: int) -> None:
+    inputs = [(each.name, each.type, each.shape[-1:]) for each in session.get_inputs()]
+    if inputs != [(_FEATURES, "tensor(float)", [width])]:
+        raise RefusedModel("shape", f"expected one float input named {_FEATURES!r} of {width} columns")
+    rows = session.get_inputs()[0].shape[:-1]
+    if len(rows) != 1 or isinstance(rows[0], int):
+        raise RefusedModel("shape", f"expected any number of rows, not {rows}")
+    if (_PROBABILITIES, "tensor(float)") not in [(each.name, each.type) for each in session.get_outputs()]:
+        raise RefusedModel("shape", f"expected a float output named {_PROBABILITIES!r}")

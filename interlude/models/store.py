@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import posixpath
+import re
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -21,6 +22,8 @@ MODEL_BYTES_LIMIT: Final = 64 * 1024 * 1024
 """No model that answers within a millisecond is larger; a longer file is not read at all."""
 
 _CHAMPION: Final = "champion.json"
+_VERSION: Final = re.compile("[0-9a-f]{16}")
+"""Names are parts of paths: nothing else gets there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,7 @@ class ModelStore:
         manifest = Manifest.from_json(document)
         if manifest.version != version:
             raise RefusedModel("version", f"the manifest is that of version {manifest.version}")
+        manifest.check()
         model = self._read(version, "model.onnx")
         if hashlib.sha256(model).hexdigest() != manifest.model_sha256:
             raise RefusedModel("hash", "model.onnx is not the file that the manifest was made for")
@@ -110,6 +114,8 @@ class ModelStore:
         return posixpath.join(self._root, "versions", version, name)
 
     def _read(self, version: str, name: str) -> bytes:
+        if not _VERSION.fullmatch(version):
+            raise RefusedModel("version", f"{version[:32]!a} is no version: expected 16 hex digits")
         path = self._version_path(version, name)
         try:
             size = self._files.size(path)

@@ -35,6 +35,7 @@ def serve(
     """Answer until `stop`, then let calls in progress end and hand everything queued to Kafka."""
     front = open_front(settings, parts.handler)
     metrics.in_progress.set_function(lambda: front.in_flight)
+    metrics.front.counters = front.counters
     threads = start_beside(parts, stop, settings.model_poll_ms / 1000)
     front.start()
     health.ready()

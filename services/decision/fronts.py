@@ -10,6 +10,12 @@ BATCH_LIMIT: Final = 64
 REQUEST_BYTES_LIMIT: Final = 256 * 1024
 """A full batch of one caller has some 50 KB."""
 
+QUEUE_LIMIT_MS: Final = 20
+"""While the oldest call has waited this long, new ones are refused: they would be answered after their callers have gone on."""
+
+RETRY_AFTER_MS: Final = 100
+"""`RetryInfo` of every refusal for overload: by then a burst is over, and a player still has time before its track."""
+
 CONNECTION_AGE_MS: Final = 30 * 60 * 1000
 """A player that stays connected for hours finds replicas that came later; calls in progress end first."""
 
@@ -32,6 +38,9 @@ class Front(Protocol):
     @property
     def alive(self) -> bool:
         """Whether its threads run: one that has ended does not come back."""
+
+    def counters(self) -> Mapping[str, int]:
+        """What has become of the calls since the start, by the names of native/README.md; those that this front can see."""
 
     def start(self) -> None:
         """Begin to answer. Raises `PortTaken`."""

@@ -1,26 +1,24 @@
-"""The grpcio front: needs nothing but pip. One event loop collects what arrives, and hands it over in batches.
+"""The grpcio front: needs nothing but pip. One event loop takes up what arrives; `collector` makes batches of it.
 
 Calls that arrive while a batch is being answered make the next one. The batch is answered on the loop itself: a thread to
 answer on costs two hand-overs of the interpreter per batch, and the loop has nothing better to do (ADR 0011).
 """
 
 import asyncio
-import math
+import logging
 import threading
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NoReturn
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from services.decision.fronts import BATCH_LIMIT, CONNECTION_AGE_MS, NO_ECHOES, REQUEST_BYTES_LIMIT, PortTaken
-from services.decision.methods import METHODS, SERVICE_NAME, Handle, Reply, Status, path_of
-
-GATHER_TURNS: Final = 10
-"""Turns of the loop without another call after which a batch is complete, some 10 µs each. grpcio takes up one call after the
-other, and each needs several turns to come up: looking once, nearly all batches are of one (ADR 0011 has the figures)."""
+from services.decision.collector import Ask, Collector, Expired, Overloaded
+from services.decision.fronts import CONNECTION_AGE_MS, NO_ECHOES, REQUEST_BYTES_LIMIT, RETRY_AFTER_MS, PortTaken
+from services.decision.methods import METHODS, SERVICE_NAME, Handle, path_of
+from services.decision.retry_info import TRAILER, with_retry_info
 
 _OPTIONS: Final = (
     ("grpc.max_receive_message_length", REQUEST_BYTES_LIMIT),
@@ -32,82 +30,13 @@ _OPTIONS: Final = (
 )
 
 _CODES: Final = {code.value[0]: code for code in grpc.StatusCode}
-_EXPIRED: Final = Status(grpc.StatusCode.DEADLINE_EXCEEDED.value[0], "the deadline passed before the call was begun")
+_DEADLINE_EXCEEDED: Final = "the deadline passed before the call was begun"
+
+_CALLER_GONE: Final = "ExecuteBatchError"
+"""What grpcio raises, and logs with a traceback, when there is nobody to send an answer to. Its class is private."""
 
 _Context = grpc.aio.ServicerContext[bytes, bytes]
 Method = Callable[[bytes, _Context], Awaitable[bytes]]
-
-
-class _Call(NamedTuple):
-    body: bytes
-    expires_seconds: float
-    reply: "asyncio.Future[Reply]"
-
-
-class Collector:
-    """Gathers calls into batches. All of it happens on one event loop."""
-
-    def __init__(self, handle: Handle, in_flight_limit: int) -> None:
-        self._handle = handle
-        self._in_flight_limit = in_flight_limit
-        self._loop = asyncio.get_running_loop()
-        self._waiting: dict[str, list[_Call]] = {}
-        self.in_flight = 0
-
-    def method(self, path: str) -> Method:
-        """What gRPC calls for each call of the method at `path`."""
-        waiting = self._waiting[path] = []
-
-        async def answer(body: bytes, context: _Context) -> bytes:
-            if self.in_flight >= self._in_flight_limit:
-                await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "too many calls in flight; come back later")
-            self.in_flight += 1
-            try:
-                if not waiting:
-                    self._loop.call_soon(self._gather, path, 0, 0)
-                call = _Call(body, self._expiry(context), self._loop.create_future())
-                waiting.append(call)
-                reply = await call.reply
-            finally:
-                self.in_flight -= 1
-            if not isinstance(reply, bytes):
-                code, message = reply
-                await context.abort(_CODES[code], message)
-            return reply
-
-        return answer
-
-    def _expiry(self, context: _Context) -> float:
-        remaining = context.time_remaining()
-        return math.inf if remaining is None else self._loop.time() + remaining
-
-    def _gather(self, path: str, seen: int, idle_turns: int) -> None:
-        """Answer once the batch is full or no call has come up for a while."""
-        waiting = len(self._waiting[path])
-        idle_turns = 0 if waiting > seen else idle_turns + 1
-        if waiting >= BATCH_LIMIT or idle_turns >= GATHER_TURNS:
-            self._answer_waiting(path)
-        else:
-            self._loop.call_soon(self._gather, path, waiting, idle_turns)
-
-    def _answer_waiting(self, path: str) -> None:
-        waiting = self._waiting[path]
-        batch, waiting[:BATCH_LIMIT] = waiting[:BATCH_LIMIT], []
-        if waiting:
-            self._loop.call_soon(self._gather, path, 0, 0)
-        now = self._loop.time()
-        begun = []
-        for call in batch:
-            if call.reply.done():
-                continue  # its caller has gone
-            if call.expires_seconds > now:
-                begun.append(call)
-            else:
-                call.reply.set_result(_EXPIRED)
-        if begun:
-            replies = self._handle(path, [call.body for call in begun], [call.expires_seconds - now for call in begun])
-            for call, reply in zip(begun, replies, strict=True):
-                call.reply.set_result(reply)
 
 
 class GrpcioFront:
@@ -134,6 +63,10 @@ class GrpcioFront:
         """Whether the event loop runs."""
         return self._thread.is_alive()
 
+    def counters(self) -> Mapping[str, int]:
+        """What has become of the calls since the start; connections and broken messages are grpcio's own affair."""
+        return dict(self._started.result()[2].counters) if self._started.done() else {}
+
     def start(self) -> None:
         """Begin to answer. Raises `PortTaken`."""
         self._thread.start()
@@ -150,6 +83,7 @@ class GrpcioFront:
         asyncio.run(self._serve())
 
     async def _serve(self) -> None:
+        logging.getLogger("grpc._cython.cygrpc").addFilter(_is_news)
         collector, stop = Collector(self._handle, self._in_flight_limit), asyncio.Event()
         server, health_servicer = grpc.aio.server(options=_OPTIONS), health.aio.HealthServicer()
         server.add_generic_rpc_handlers((_Methods(collector, self._echoes),))
@@ -172,7 +106,7 @@ class _Methods(grpc.GenericRpcHandler):
     """The methods by their paths, as raw bytes."""
 
     def __init__(self, collector: Collector, echoes: Mapping[str, bytes]) -> None:
-        methods = {path_of(name): collector.method(path_of(name)) for name in METHODS}
+        methods = {path_of(name): _method(collector.asking(path_of(name))) for name in METHODS}
         methods |= {path: _echo(body) for path, body in echoes.items()}
         self._handlers: dict[str, Any] = {
             path: grpc.unary_unary_rpc_method_handler(method) for path, method in methods.items()
@@ -183,11 +117,41 @@ class _Methods(grpc.GenericRpcHandler):
         return self._handlers.get(handler_call_details.method)
 
 
+def _method(ask: Ask) -> Method:
+    """What grpcio calls for each call: an answer, or the status that it ends with."""
+
+    async def answer(body: bytes, context: _Context) -> bytes:
+        try:
+            reply = await ask(body, context.time_remaining())
+        except Overloaded as refusal:
+            await _refuse(context, str(refusal))
+        except Expired:
+            await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, _DEADLINE_EXCEEDED)
+        if not isinstance(reply, bytes):
+            code, message = reply
+            await context.abort(_CODES[code], message)
+        return reply
+
+    return answer
+
+
+async def _refuse(context: _Context, message: str) -> NoReturn:
+    code = grpc.StatusCode.RESOURCE_EXHAUSTED
+    details = with_retry_info(code.value[0], message, RETRY_AFTER_MS)
+    await context.abort(code, message, ((TRAILER, details),))
+
+
 def _echo(body: bytes) -> Method:
     async def answer(_body: bytes, _context: _Context) -> bytes:
         return body
 
     return answer
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """False for callers who went away: any of them could fill the log."""
+    kind = record.exc_info[0] if record.exc_info else None
+    return kind is None or kind.__name__ != _CALLER_GONE
 
 
 async def _report(servicer: health.aio.HealthServicer, status: "health_pb2.HealthCheckResponse.ServingStatus") -> None:

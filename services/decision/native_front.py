@@ -2,13 +2,20 @@
 
 import threading
 from collections.abc import Mapping
-from typing import Final
 
 from google.protobuf.descriptor import FileDescriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 from interlude.v1 import decision_pb2
-from services.decision.fronts import BATCH_LIMIT, CONNECTION_AGE_MS, NO_ECHOES, REQUEST_BYTES_LIMIT, PortTaken
+from services.decision.fronts import (
+    BATCH_LIMIT,
+    CONNECTION_AGE_MS,
+    NO_ECHOES,
+    QUEUE_LIMIT_MS,
+    REQUEST_BYTES_LIMIT,
+    RETRY_AFTER_MS,
+    PortTaken,
+)
 from services.decision.methods import METHODS, SERVICE_NAME, Handle, path_of
 
 try:
@@ -17,9 +24,6 @@ except ImportError:  # no Rust compiler was there when the environment was made
     AVAILABLE = False
 else:
     AVAILABLE = True
-
-QUEUE_LIMIT_MS: Final = 20
-"""While the oldest call has waited this long, new ones are refused: they would be answered after their callers have gone on."""
 
 
 class NativeFront:
@@ -39,6 +43,7 @@ class NativeFront:
                 batch_limit=BATCH_LIMIT,
                 in_flight_limit=in_flight_limit,
                 queue_limit_ms=QUEUE_LIMIT_MS,
+                retry_after_ms=RETRY_AFTER_MS,
                 message_bytes_limit=REQUEST_BYTES_LIMIT,
                 connection_age_ms=CONNECTION_AGE_MS,
             )
@@ -56,6 +61,10 @@ class NativeFront:
     def alive(self) -> bool:
         """Whether the thread that answers runs."""
         return self._worker.is_alive()
+
+    def counters(self) -> Mapping[str, int]:
+        """What has become of the calls since the start."""
+        return self._front.counters()
 
     def start(self) -> None:
         """Begin to answer."""

@@ -10,6 +10,8 @@ from services.decision.engine import Question
 
 REQUEST_ID_LENGTH: Final = 64
 BATCH_LIMIT: Final = 256
+NAMED_LENGTH: Final = 64
+"""How much of a wrong text a refusal repeats: headers beyond 8 KiB never reach the caller."""
 
 
 @dataclass(eq=False)
@@ -57,7 +59,7 @@ def find_campaign(campaign_id: str, campaigns: Campaigns, field: str = "") -> Ca
     campaign = campaigns.find(campaign_id)
     if campaign is None:
         known = ", ".join(each.campaign_id for each in campaigns.campaigns)
-        raise InvalidRequest(f"{field}campaign_id", f"names no campaign; there are: {known}")
+        raise InvalidRequest(f"{field}campaign_id", f"is {campaign_id[:NAMED_LENGTH]!a}, expected one of: {known}")
     return campaign
 
 

@@ -142,6 +142,8 @@ class LightLoad:
     def __init__(self, scene: DecisionScene, *, callers: int = 2, timeout_s: float = PATIENT_S) -> None:
         self.ends: Counter[str] = Counter()
         self.versions: Counter[str] = Counter()
+        self.scores: set[tuple[str, float]] = set()
+        """Version and score of every answer."""
         self._scene = scene
         self._timeout_s = timeout_s
         self._stop = threading.Event()
@@ -174,6 +176,7 @@ class LightLoad:
             try:
                 answer = self._scene.decide(self.customer_id, timeout_s=self._timeout_s)
                 end, version = "OK", answer.model_version
+                self.scores.add((version, round(answer.score, 4)))
             except grpc.RpcError as error:
                 end = cast(grpc.Call, error).code().name
             with self._lock:

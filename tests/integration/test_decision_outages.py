@@ -19,15 +19,22 @@ from tests.integration.decision_scene import (
     running,
     until,
 )
+from tests.integration.faulty_proxy import Fault, always, behind_a_proxy
 
 _DEADLINE_S = 0.05
 _CALLS = 40
 _ROUNDS = 5
 
 
+@pytest.fixture(params=FRONTS)
+def front(request: pytest.FixtureRequest) -> str:
+    """Each gRPC server in turn."""
+    return str(request.param)
+
+
 @contextmanager
-def _scene_on_own_redis(stack: Stack, directory: Path) -> Iterator[tuple[DecisionScene, Stack]]:
-    with Stack.start({Part.REDIS}) as own, running(stack, directory, redis_url=own.redis) as scene:
+def _scene_on_own_redis(stack: Stack, directory: Path, front: str) -> Iterator[tuple[DecisionScene, Stack]]:
+    with Stack.start({Part.REDIS}) as own, running(stack, directory, redis_url=own.redis, front=front) as scene:
         yield scene, own
 
 
@@ -59,8 +66,8 @@ def _is_answered_again(scene: DecisionScene) -> bool:
     return scene.decide(scene.new_listener()).show
 
 
-def test_a_paused_redis_makes_answers_degraded_and_not_late(stack: Stack, tmp_path: Path) -> None:
-    with _scene_on_own_redis(stack, tmp_path) as (scene, own):
+def test_a_paused_redis_makes_answers_degraded_and_not_late(stack: Stack, tmp_path: Path, front: str) -> None:
+    with _scene_on_own_redis(stack, tmp_path, front) as (scene, own):
         customer_id = scene.new_listener()
         until(lambda: _is_answered_again(scene), "nothing was ever shown")
         own.pause(Part.REDIS)
@@ -70,14 +77,27 @@ def test_a_paused_redis_makes_answers_degraded_and_not_late(stack: Stack, tmp_pa
         assert scene.sample("interlude_decision_internal_errors_total") == 0
 
 
-def test_a_killed_redis_makes_answers_degraded_and_not_late(stack: Stack, tmp_path: Path) -> None:
-    with _scene_on_own_redis(stack, tmp_path) as (scene, own):
+def test_a_killed_redis_makes_answers_degraded_and_not_late(stack: Stack, tmp_path: Path, front: str) -> None:
+    with _scene_on_own_redis(stack, tmp_path, front) as (scene, own):
         customer_id = scene.new_listener()
         until(lambda: _is_answered_again(scene), "nothing was ever shown")
         own.kill(Part.REDIS)
         assert _is_degraded(_ask_in_time(scene, customer_id))
         own.restart(Part.REDIS)
         until(lambda: _is_answered_again(scene), "Redis is back and nothing is shown")
+        assert scene.sample("interlude_decision_internal_errors_total") == 0
+
+
+def test_a_bad_way_to_redis_makes_answers_degraded_and_not_late(stack: Stack, tmp_path: Path, front: str) -> None:
+    with behind_a_proxy(stack, tmp_path, front) as (scene, proxy):
+        customer_id = scene.new_listener()
+        for fault in (Fault.SLOW, Fault.RESET, Fault.SWALLOWED):
+            until(lambda: _is_answered_again(scene), f"nothing is shown before {fault}")
+            proxy.choice = always(fault)
+            until(lambda: scene.decide(customer_id).degraded, f"{fault} is not noticed")
+            assert _is_degraded(_ask_in_time(scene, customer_id))
+            proxy.choice = always(Fault.NONE)
+        until(lambda: _is_answered_again(scene), "the way is good again and nothing is shown")
         assert scene.sample("interlude_decision_internal_errors_total") == 0
 
 
@@ -113,7 +133,6 @@ def test_a_paused_kafka_changes_no_answer_and_loses_no_decision(stack: Stack, tm
         assert len(read_topic(stack.kafka, Topic.DECISIONS, lambda record: record.key() in keys, 29)) == 29
 
 
-@pytest.mark.parametrize("front", FRONTS)
 def test_more_calls_than_allowed_are_shed_and_the_others_answered(stack: Stack, tmp_path: Path, front: str) -> None:
     narrow = {**UNHURRIED, "DECISION_CONCURRENT_CALLS": "1"}
     with (
@@ -123,4 +142,6 @@ def test_more_calls_than_allowed_are_shed_and_the_others_answered(stack: Stack, 
         until(lambda: load.ends["RESOURCE_EXHAUSTED"] > 50, "nothing was shed")
         answered = load.ends["OK"]
         until(lambda: load.ends["OK"] > answered + 50, "nothing is answered any more")
+        assert scene.sample("interlude_decision_front_refused_total") > 50
+        assert scene.sample("interlude_decision_front_ended_total", end="answered") > 50
     assert set(load.ends) == {"OK", "RESOURCE_EXHAUSTED"}

@@ -1,16 +1,20 @@
 """Models replaced under load: a good one within two seconds, a bad one never, no call failed."""
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
 
 from devstack.keys import generate_keys
 from devstack.stack import Stack
+from tests.bad_models import BAD_MODELS
 from tests.integration.decision_scene import UNHURRIED, DecisionScene, LightLoad, running, until
+from tests.listeners import VECTOR
 from tests.models import KEYS, STINGY, ModelSpec, promote
 
 _SERVED_WITHIN_S = 2.0
+_SWAPS = 30
 
 
 @pytest.fixture
@@ -26,9 +30,9 @@ def _champion(scene: DecisionScene) -> str:
     return champion.version
 
 
-def _wait_for_refusal(scene: DecisionScene, check: str) -> None:
+def _wait_for_refusals(scene: DecisionScene, check: str, count: int = 1) -> None:
     name = "interlude_decision_models_refused_total"
-    until(lambda: scene.sample(name, check=check) == 1, f"no model was refused for its {check}")
+    until(lambda: scene.sample(name, check=check) >= count, f"not {count} models were refused for their {check}")
 
 
 def test_a_promoted_model_serves_within_two_seconds_and_rollback_does_the_same(scene: DecisionScene) -> None:
@@ -58,11 +62,51 @@ def test_a_bad_model_is_counted_and_the_old_one_serves_on(scene: DecisionScene) 
             (ModelSpec(STINGY, manifest_changes={"golden": ModelSpec().golden}), KEYS, "golden"),
         ):
             promote(scene.store, spec, keys)
-            _wait_for_refusal(scene, check)
+            _wait_for_refusals(scene, check)
         load.wait_for_calls(20)
     assert set(load.ends) == {"OK"}
     assert set(load.versions) == {good}
     assert scene.sample("interlude_decision_model_info", version=good) == 1
+
+
+def test_thirty_swaps_with_every_kind_of_bad_model_in_between_fail_no_call(
+    stack: Stack, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    directory = tmp_path_factory.mktemp("swaps")
+    bad = [make() for make in BAD_MODELS.values()]
+    specs = [ModelSpec(intercept=(swap - _SWAPS / 2) / 10) for swap in range(_SWAPS)]
+    quick = {**UNHURRIED, "DECISION_MODEL_POLL_MS": "50"}
+    with running(stack, directory, settings=quick) as scene, LightLoad(scene) as load:
+        expected = {_champion(scene): _score(ModelSpec())}
+        refused: Counter[str] = Counter()
+        for swap, spec in enumerate(specs):
+            for model in bad[swap::_SWAPS]:
+                model.put(directory / "models")
+                refused[model.check] += 1
+                _wait_for_refusals(scene, model.check, refused[model.check])
+            expected[promote(scene.store, spec)] = _score(spec)
+            load.wait_for_version(_champion(scene))
+        _roll_back(scene, load)
+    assert set(load.ends) == {"OK"}
+    expected[ModelSpec(STINGY).manifest.version] = _score(ModelSpec(STINGY))
+    assert load.scores == set(expected.items())
+
+
+def _score(spec: ModelSpec) -> float:
+    return round(spec.probabilities([VECTOR])[0], 4)
+
+
+def _roll_back(scene: DecisionScene, load: LightLoad) -> None:
+    """The one that served before the last promotion of a good model serves within the promised time."""
+    last = _champion(scene)
+    good = promote(scene.store, ModelSpec(STINGY))
+    load.wait_for_version(good)
+    load.versions.clear()
+    scene.store.rollback()
+    began_s = time.monotonic()
+    assert _champion(scene) == last
+    load.wait_for_version(last)
+    assert time.monotonic() - began_s < _SERVED_WITHIN_S
 
 
 def test_without_any_good_model_the_service_answers_no_ad_until_one_comes(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
+from services.decision.metrics import FRONT_ENDS, REFUSAL_CAUSES
 from services.decision.policy import Reason, Rung
 from services.sms.policy import Reason as SmsReason
 from tests.unit.deploy.promql import Expression, read_expression
@@ -13,6 +14,8 @@ TARGET_LABELS: Final = frozenset({"job", "instance"})
 _VALUES: Final[dict[tuple[str, str], frozenset[str]]] = {
     ("interlude_decision_answers_total", "reason"): frozenset(reason.name.lower() for reason in Reason),
     ("interlude_decision_answers_total", "rung"): frozenset(rung.name.lower() for rung in Rung),
+    ("interlude_decision_front_ended_total", "end"): frozenset(FRONT_ENDS),
+    ("interlude_decision_front_refused_total", "cause"): frozenset(REFUSAL_CAUSES),
     ("interlude_decision_seconds_bucket", "method"): frozenset({"Decide", "DecideBatch", "Explain", "ReportOutcome"}),
     ("interlude_enricher_events_total", "outcome"): frozenset({"applied", "duplicate", "dead_lettered"}),
     ("interlude_sms_requests_total", "status"): frozenset({"sent", "failed", "suppressed"}),
