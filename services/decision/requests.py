@@ -11,6 +11,8 @@ from services.decision.engine import Question
 REQUEST_ID_LENGTH: Final = 64
 BATCH_LIMIT: Final = 256
 
+_DEVICES: Final = frozenset(events_pb2.Device.values())
+
 
 @dataclass(eq=False)
 class InvalidRequest(Exception):
@@ -33,7 +35,7 @@ def to_question(request: pb.DecideRequest, campaigns: Campaigns, field: str = ""
         )
     _check_id(f"{field}customer_id", request.customer_id)
     _check_id(f"{field}next_track_id", request.next_track_id)
-    if request.device not in events_pb2.Device.values():
+    if request.device not in _DEVICES:
         raise InvalidRequest(f"{field}device", f"is {request.device}, expected one of {events_pb2.Device.values()}")
     return Question(request_id, request.customer_id, find_campaign(request.campaign_id, campaigns, field))
 
