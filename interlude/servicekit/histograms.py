@@ -12,7 +12,6 @@ class BatchHistogram(Histogram):
 
     def observe_all(self, amounts: Sequence[float]) -> None:
         """As `observe` for each of `amounts`."""
-        self._raise_if_not_observable()
         self._sum.inc(sum(amounts))
         for place, count in Counter([bisect_left(self._upper_bounds, amount) for amount in amounts]).items():
             self._buckets[place].inc(count)
