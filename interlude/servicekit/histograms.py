@@ -1,7 +1,6 @@
 """Observations by the batch: the locks of a histogram are taken once for all of them."""
 
 from bisect import bisect_left
-from collections import Counter
 from collections.abc import Sequence
 
 from prometheus_client import Histogram
@@ -13,5 +12,6 @@ class BatchHistogram(Histogram):
     def observe_all(self, amounts: Sequence[float]) -> None:
         """As `observe` for each of `amounts`."""
         self._sum.inc(sum(amounts))
-        for place, count in Counter([bisect_left(self._upper_bounds, amount) for amount in amounts]).items():
-            self._buckets[place].inc(count)
+        places = [bisect_left(self._upper_bounds, amount) for amount in amounts]
+        for place in set(places):
+            self._buckets[place].inc(places.count(place))

@@ -3,13 +3,12 @@
 import functools
 import secrets
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
-import prometheus_client
 import structlog
 from google.protobuf.message import DecodeError, Message
+from prometheus_client import Counter
 
 from interlude.contacts.campaign import Campaigns
 from interlude.v1 import decision_pb2 as pb
@@ -145,8 +144,9 @@ class DecisionHandler:
         responses = [to_response(answer, self._tokens) for answer in answers]
         for request, response, answer in zip(requests, responses, answers, strict=True):
             self._decision_log.append(request, response, answer)
-        for (reason, rung), count in Counter([(answer.reason, answer.facts.rung) for answer in answers]).items():
-            self._counter(reason, rung).inc(count)
+        kinds = [(answer.reason, answer.facts.rung) for answer in answers]
+        for kind in set(kinds):
+            self._counter(*kind).inc(kinds.count(kind))
         ages_ms = [feature_age_ms(answer) for answer in answers]
         self._metrics.feature_age.observe_all([age_ms / 1000 for age_ms in ages_ms if age_ms is not None])
         return responses
@@ -170,11 +170,11 @@ def _parse(message_type: type[MessageT], body: bytes) -> MessageT:
         raise InvalidRequest("request", "is not a binary message of this method") from error
 
 
-def _counters(metrics: DecisionMetrics) -> Callable[[Reason, Rung], prometheus_client.Counter]:
+def _counters(metrics: DecisionMetrics) -> Callable[[Reason, Rung], Counter]:
     """The counter of each kind of answer; kept, because finding one by its labels costs as much as a rule."""
 
     @functools.cache
-    def counter(reason: Reason, rung: Rung) -> prometheus_client.Counter:
+    def counter(reason: Reason, rung: Rung) -> Counter:
         return metrics.decisions.labels(reason.name.lower(), rung.name.lower())
 
     return counter
