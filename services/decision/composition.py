@@ -30,7 +30,7 @@ from services.decision.tokens import TokenIssuer
 SERVICE = "decision"
 SERVICE_VERSION = "0.1.0"
 LINGER_MS = 50
-"""Each request to Kafka costs what some hundred decisions do: few large ones. An outcome is credited no later for it."""
+"""Few large requests: many small ones take the processor from answers. Outcomes reach Kafka that much later too."""
 FLUSH_SECONDS = 5.0
 SWITCH_SECONDS = 0.0005
 GC_THRESHOLD = 20_000
