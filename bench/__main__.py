@@ -10,7 +10,7 @@ def main() -> None:
     """Run the measurements."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, help="how often each load is repeated, interleaved")
-    parser.add_argument("--seconds", type=float, default=4, help="length of each load")
+    parser.add_argument("--seconds", type=float, default=2, help="length of each load")
     arguments = parser.parse_args()
     figures = measure_all(arguments.rounds, arguments.seconds)
     path = write_figures("decision", figures)

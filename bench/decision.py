@@ -1,147 +1,102 @@
-"""The decision service against a no-op method on the same server, interleaved in one run."""
+"""The decision service behind both fronts, against no-ops on the same servers, interleaved in one run."""
 
-import json
-import os
 import statistics
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
+from typing import Final
 
-import redis
-
-from bench.load import WARM_UP_CALLS, LoadResult
+from bench.decision_figures import figures_of
+from bench.floor import benchmark_p50_ms, read_p50_ms
+from bench.loading import METHODS, Load, Loader, Sample
 from bench.measured import Figure
-from bench.population import fill_redis, publish_model, write_campaigns
-from bench.server import NOOP_METHOD
-from devstack.environment import Environments, choose_addresses
-from devstack.keys import generate_keys
-from devstack.service import ServiceProcess, grpc_ready
-from devstack.stack import Part, Stack
-from devstack.topics import create_topics
-from interlude.models.store import ModelStore
+from bench.servers import Scene, Server
+from services.decision import native_front
 
-DECIDE_METHOD = "/interlude.v1.DecisionService/Decide"
-METHODS = {"noop": NOOP_METHOD, "decide": DECIDE_METHOD}
-IN_FLIGHT = (1, 8, 32)
-CUSTOMERS = 20_000
-SHOW_SHARE = 0.10
-STEADY_RATE = 200
-CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
+IN_FLIGHT: Final = (1, 8, 32, 128)
+STEADY_RATE: Final = 200
+LOADED_SHARE: Final = 0.6
+CAPACITY_IN_FLIGHT: Final = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One load, and the CPU time that the server spent on each of its calls."""
+@dataclass(slots=True)
+class Measured:
+    """Samples by front, method and shape, in the order of rounds; what one read of Redis takes; calls a second of one and of
+    two processes, taken side by side."""
 
-    load: LoadResult
-    server_cpu_us: float
+    samples: dict[tuple[str, str, str], list[Sample]] = field(default_factory=dict)
+    floor_ms: list[float] = field(default_factory=list)
+    benchmark_ms: list[float] = field(default_factory=list)
+    processes: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
 
+    def add(self, server: Server, load: Load, name: str, sample: Sample) -> None:
+        """Keep a sample, and show it."""
+        self.samples.setdefault((server.front, load.method, name), []).append(sample)
+        _show(server, load, sample)
 
-@contextmanager
-def running_server() -> Iterator[tuple[str, int]]:
-    """A server with listeners and a model, on real Redis and Kafka; gives its address and pid."""
-    with Stack.start({Part.KAFKA, Part.REDIS}) as stack:
-        create_topics(stack.kafka)
-        directory = stack.directory / "bench"
-        directory.mkdir()
-        store, keys, addresses = directory / "models", generate_keys(), choose_addresses()
-        client = redis.Redis.from_url(stack.redis)
-        vectors = fill_redis(client, CUSTOMERS, time.time_ns() // 1_000_000)
-        publish_model(ModelStore(str(store)), keys.model_private_key, vectors, SHOW_SHARE)
-        campaigns = write_campaigns(directory / "campaigns.json")
-        environment = Environments(stack, keys, store, addresses, campaigns).decision()
-        server = ServiceProcess.launch(
-            "bench-server",
-            "bench.server",
-            environment,
-            ready=grpc_ready(addresses.decision),
-            log_directory=stack.log_directory,
-        )
-        try:
-            server.wait_until_ready()
-            yield addresses.decision, server.pid
-        finally:
-            server.terminate(10)
-
-
-def measure(target: str, pid: int, method: str, shape: str, amount: float, seconds: float) -> Sample:
-    """One load from a process of its own."""
-    before = _cpu_seconds(pid)
-    command = [sys.executable, "-m", "bench.load", target, METHODS[method], shape, str(amount), str(seconds)]
-    output = subprocess.run([*command, str(CUSTOMERS)], capture_output=True, text=True, check=True).stdout
-    load = LoadResult(**json.loads(output))
-    return Sample(load, (_cpu_seconds(pid) - before) / (load.calls + WARM_UP_CALLS) * 1e6)
+    def capacity(self, front: str) -> float:
+        """Decisions a second, the median of the rounds."""
+        taken = self.samples[front, "decide", f"{CAPACITY_IN_FLIGHT}"]
+        return statistics.median(sample.per_second for sample in taken)
 
 
 def measure_all(rounds: int, seconds: float) -> dict[str, Figure]:
     """Every figure of the decision service."""
-    samples: dict[tuple[str, int], list[Sample]] = {}
-    steady = []
-    with running_server() as (target, pid):
-        for number in range(rounds):
-            for in_flight in IN_FLIGHT:
-                for method in METHODS:
-                    sample = measure(target, pid, method, "closed", in_flight, seconds)
-                    samples.setdefault((method, in_flight), []).append(sample)
-                    _show(number, method, f"{in_flight} in flight", sample)
-            sample = measure(target, pid, "decide", "open", STEADY_RATE, seconds)
-            steady.append(sample)
-            _show(number, "decide", f"{STEADY_RATE}/s", sample)
-    return {**_ratios(samples), **_absolutes(samples), **_steady(steady)}
+    fronts = ("native", "grpcio") if native_front.AVAILABLE else ("grpcio",)
+    if len(fronts) == 1:
+        print("bench: the native front is not installed, so only grpcio is measured (`make setup` says why)")
+    measured = Measured()
+    with Scene.start() as scene:
+        loader = Loader(scene)
+        with scene.servers(*fronts) as servers:
+            for _ in range(rounds):
+                _one_round(scene, loader, servers, measured, seconds)
+            for _ in range(rounds):
+                _at_share_of_capacity(loader, servers, measured, seconds)
+        for front in fronts:
+            _two_processes(scene, loader, front, measured, rounds, seconds)
+    return figures_of(fronts, measured)
 
 
-def _ratios(samples: dict[tuple[str, int], list[Sample]]) -> dict[str, Figure]:
-    figures = {}
+def _one_round(scene: Scene, loader: Loader, servers: list[Server], measured: Measured, seconds: float) -> None:
+    measured.floor_ms.append(read_p50_ms(scene.redis_url))
+    benchmark_ms = benchmark_p50_ms(scene.redis_url)
+    if benchmark_ms is not None:
+        measured.benchmark_ms.append(benchmark_ms)
+    for load in _closed_loads():
+        for server in servers:
+            measured.add(server, load, f"{load.amount:.0f}", loader.measure(server, load, seconds))
+    for server in servers:
+        steady = Load("decide", "open", STEADY_RATE)
+        measured.add(server, steady, "steady", loader.measure(server, steady, seconds))
+
+
+def _closed_loads() -> Iterator[Load]:
     for in_flight in IN_FLIGHT:
-        pairs = list(zip(samples["decide", in_flight], samples["noop", in_flight], strict=True))
-        throughput = statistics.median(decide.load.per_second / noop.load.per_second for decide, noop in pairs)
-        p50 = statistics.median(decide.load.p50_ms / noop.load.p50_ms for decide, noop in pairs)
-        cpu = statistics.median(noop.server_cpu_us / decide.server_cpu_us for decide, noop in pairs)
-        against = f"a no-op method on the same server, {in_flight} in flight"
-        figures[f"grpcio_vs_noop_{in_flight}"] = Figure(round(throughput, 3), "× throughput", against)
-        figures[f"grpcio_p50_over_noop_{in_flight}"] = Figure(round(p50, 3), "× p50", against)
-        figures[f"grpcio_vs_noop_cpu_{in_flight}"] = Figure(round(cpu, 3), "× calls per server CPU second", against)
-    return figures
+        for method in METHODS:
+            yield Load(method, "closed", in_flight)
 
 
-def _absolutes(samples: dict[tuple[str, int], list[Sample]]) -> dict[str, Figure]:
-    figures = {}
-    for (method, in_flight), taken in samples.items():
-        against = f"closed loop, {in_flight} in flight, client on the same machine"
-        rate = statistics.median(sample.load.per_second for sample in taken)
-        p50 = statistics.median(sample.load.p50_ms for sample in taken)
-        cpu = statistics.median(sample.server_cpu_us for sample in taken)
-        figures[f"{method}_per_second_{in_flight}"] = Figure(round(rate), "calls/s", against)
-        figures[f"{method}_p50_ms_{in_flight}"] = Figure(round(p50, 3), "ms", against)
-        figures[f"{method}_server_cpu_us_{in_flight}"] = Figure(round(cpu, 1), "µs of server CPU a call", against)
-    return figures
+def _at_share_of_capacity(loader: Loader, servers: list[Server], measured: Measured, seconds: float) -> None:
+    for server in servers:
+        load = Load("decide", "open", round(LOADED_SHARE * measured.capacity(server.front)))
+        measured.add(server, load, "loaded", loader.measure(server, load, seconds))
 
 
-def _steady(taken: list[Sample]) -> dict[str, Figure]:
-    against = f"open loop, {STEADY_RATE} calls/s, from the intended time"
-    p50 = statistics.median(sample.load.p50_ms for sample in taken)
-    p99 = statistics.median(sample.load.p99_ms for sample in taken)
-    late = sum(sample.load.late + sample.load.failed for sample in taken)
-    return {
-        "steady_p50_ms": Figure(round(p50, 3), "ms", against),
-        "steady_p99_ms": Figure(round(p99, 3), "ms", against),
-        "steady_late_or_failed": Figure(late, "calls", against),
-    }
+def _two_processes(scene: Scene, loader: Loader, front: str, measured: Measured, rounds: int, seconds: float) -> None:
+    """One process alone, then two at once, each with the same load."""
+    load = Load("decide", "closed", CAPACITY_IN_FLIGHT)
+    with scene.servers(front, front) as servers:
+        for _ in range(rounds):
+            alone = loader.measure(servers[0], load, seconds).per_second
+            together = sum(sample.per_second for sample in loader.measure_all(servers, load, seconds))
+            measured.processes.setdefault(front, []).append((alone, together))
+            print(f"{front:7} one process {alone:8.0f}/s, two {together:8.0f}/s", flush=True)
 
 
-def _cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS
-
-
-def _show(number: int, method: str, shape: str, sample: Sample) -> None:
-    load = sample.load
+def _show(server: Server, load: Load, sample: Sample) -> None:
     print(
-        f"round {number + 1}  {method:6}  {shape:12}  {load.per_second:8.0f}/s  p50 {load.p50_ms:7.3f} ms  "
-        f"p99 {load.p99_ms:7.3f} ms  server {sample.server_cpu_us:6.0f} µs/call  shown {load.shown / load.calls:.1%}",
+        f"{server.front:7} {load.method:6} {load!s:13} {sample.per_second:8.0f}/s  p50 {sample.p50_ms:7.3f} "
+        f"p99 {sample.p99_ms:7.3f} ms  CPU µs/call: client {sample.client_cpu_us:4.0f} server {sample.server_cpu_us:4.0f} "
+        f"Redis {sample.redis_cpu_us:3.0f}  shown {sample.shown_share:.1%}",
         flush=True,
     )

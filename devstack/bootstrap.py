@@ -25,6 +25,7 @@ from typing import Final
 
 from devstack import native
 from devstack.class_archive import kafka_archive, spark_archive
+from devstack.crates import BuildFailed, find_cargo
 from devstack.jars import cached_directory
 from devstack.java import JavaMissing, find_java
 from devstack.places import LOGS, REPOSITORY, RUN, cache_directory
@@ -147,14 +148,14 @@ def _prepare_spark() -> None:
 
 def _prepare_native() -> None:
     """Once per content of native/, also when it cannot be had: a compiler that fails now would fail each time."""
-    wanted = native.fingerprint()
+    wanted = native.CRATE.fingerprint()
     if _NATIVE_STAMP.is_file() and _NATIVE_STAMP.read_text() == wanted:
         return
     try:
         wheel = native.built_wheel() or _build_native()
         command = [str(ensure_uv()), "pip", "install", "--offline", "--no-deps", "--reinstall"]
         _step("installing the native front", [*command, "--python", str(_VENV / "bin" / "python"), str(wheel)])
-    except (SetupFailed, native.NativeFailed) as error:
+    except (SetupFailed, BuildFailed) as error:
         _write_log(["native front"], str(error))
         print(f"setup: the grpcio front will serve, the native one is not to be had: {str(error).splitlines()[0]}")
         print(f"setup: ({_LOG} says more; delete {_NATIVE_STAMP.relative_to(REPOSITORY)} to try again)")
@@ -162,9 +163,9 @@ def _prepare_native() -> None:
 
 
 def _build_native() -> Path:
-    cargo = native.find_cargo()
+    cargo = find_cargo()
     if cargo is None:
-        raise native.NativeFailed("there is no Rust compiler (cargo) here.")
+        raise BuildFailed("there is no Rust compiler (cargo) here.")
     python = _VENV / "bin" / "python"
     command = [str(ensure_uv()), "pip", "install", "--require-hashes", "--python", str(python)]
     _step("fetching what builds the native front", [*command, "-r", str(_REQUIREMENTS / "native.txt")], hint=_NETWORK)

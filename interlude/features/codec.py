@@ -9,9 +9,8 @@ Two values per customer, under one hash tag so that a cluster keeps them togethe
 
 import struct
 import zlib
-from dataclasses import dataclass
 from enum import IntFlag
-from typing import Final
+from typing import Final, NamedTuple
 
 from interlude.features.schema import FEATURES, SCHEMA_VERSION
 from interlude.features.state import AdEvents, Level, ListenerState, Listens, Profile, Stream
@@ -51,8 +50,7 @@ _KNOWN: Final = ProfileFlag.KNOWN.value
 _HIGHEST_LEVEL: Final = max(Level).value
 
 
-@dataclass(frozen=True, slots=True)
-class HotFeatures:
+class HotFeatures(NamedTuple):
     """The value of `f:{id}`: the profile's bits, the newest listen (epoch ms, None: none yet) and the served vector as
     little-endian float32, `len(FEATURES)` of them. `level` is a `Level`, `flags` are `ProfileFlag`s, as plain numbers: a
     decision reads them many times, and each operation on an enum costs more than the rule it serves."""

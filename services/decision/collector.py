@@ -12,7 +12,7 @@ from services.decision.methods import Handle, Reply
 
 GATHER_TURNS: Final = 10
 """Turns of the loop without another call after which a batch is complete, some 10 µs each. grpcio takes up one call after the
-other, and each needs several turns to come up: looking once, nearly all batches are of one (ADR 0004 has the figures)."""
+other, and each needs several turns to come up: looking once, nearly all batches are of one (ADR 0011 has the figures)."""
 
 _QUEUE_LIMIT_SECONDS: Final = QUEUE_LIMIT_MS / 1000
 
@@ -79,7 +79,8 @@ class Collector:
         if self.in_flight >= self._in_flight_limit:
             self.counters["refused_in_flight"] += 1
             raise Overloaded("too many calls in flight")
-        if waiting and now - waiting[0].since_seconds > _QUEUE_LIMIT_SECONDS:
+        # What fits into the next batch is gone with it, however long a stalled machine has left it there.
+        if len(waiting) >= BATCH_LIMIT and now - waiting[0].since_seconds > _QUEUE_LIMIT_SECONDS:
             self.counters["refused_queue"] += 1
             raise Overloaded("calls wait too long")
 

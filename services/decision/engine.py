@@ -3,9 +3,8 @@
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 
@@ -24,8 +23,7 @@ _REFUSED: Final[dict[Reservation, Reason]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """One checked request."""
 
     request_id: str
@@ -33,8 +31,7 @@ class Question:
     campaign: Campaign
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What is answered, and the facts it was made from. `decided_at_ms` is epoch ms."""
 
     question: Question
@@ -203,9 +200,9 @@ def _reservation(answer: Answer) -> ReservationRequest:
 
 
 def _unreserved(answer: Answer) -> Answer:
-    return replace(answer, reason=Reason.UNAVAILABLE, facts=replace(answer.facts, rung=Rung.NO_RESERVATION))
+    return answer._replace(reason=Reason.UNAVAILABLE, facts=answer.facts._replace(rung=Rung.NO_RESERVATION))
 
 
 def _after(answer: Answer, reservation: Reservation) -> Answer:
     refused = _REFUSED.get(reservation)
-    return answer if refused is None else replace(answer, reason=refused)
+    return answer if refused is None else answer._replace(reason=refused)

@@ -21,7 +21,7 @@ from services.decision.metrics import DecisionMetrics
 from services.decision.outcomes import to_ad_event
 from services.decision.policy import Reason, Rung
 from services.decision.requests import InvalidRequest, to_explained, to_question, to_questions
-from services.decision.responses import to_explanation, to_response
+from services.decision.responses import feature_age_ms, to_explanation, to_response
 from services.decision.tokens import TokenIssuer
 
 log = structlog.get_logger()
@@ -69,10 +69,9 @@ class DecisionHandler:
         """One reply per body, in order; each has taken as long as its batch."""
         started = time.perf_counter()
         replies = self._batches[path](bodies, remaining_seconds)
-        seconds, histogram = time.perf_counter() - started, self._seconds[path]
+        seconds = time.perf_counter() - started
         self._metrics.batch_requests.observe(len(bodies))
-        for _ in bodies:
-            histogram.observe(seconds)
+        self._seconds[path].observe_all([seconds] * len(bodies))
         return replies
 
     def _decide(self, bodies: Sequence[bytes], remaining_seconds: Sequence[float]) -> list[Reply]:
@@ -102,8 +101,8 @@ class DecisionHandler:
                 requests.append(request)
                 left.append(remaining_seconds[place])
         answers = self._engine.decide(questions, left) if questions else []
-        for place, request, answer in zip(places, requests, answers, strict=True):
-            replies[place] = self._respond(request, answer).SerializeToString()
+        for place, response in zip(places, self._respond(requests, answers), strict=True):
+            replies[place] = response.SerializeToString()
         return replies
 
     def _decide_batch(self, body: bytes, remaining_seconds: float) -> Message:
@@ -111,8 +110,7 @@ class DecisionHandler:
         request = _parse(pb.DecideBatchRequest, body)
         questions = to_questions(request, self._campaigns)
         answers = self._engine.decide(questions, [remaining_seconds] * len(questions))
-        responses = [self._respond(each, answer) for each, answer in zip(request.requests, answers, strict=True)]
-        return pb.DecideBatchResponse(responses=responses)
+        return pb.DecideBatchResponse(responses=self._respond(request.requests, answers))
 
     def _explain(self, body: bytes, remaining_seconds: float) -> Message:
         """`Explain`: the same rules on the same facts, with nothing reserved or logged."""
@@ -142,13 +140,16 @@ class DecisionHandler:
 
         return lambda bodies, left: [reply(body, seconds) for body, seconds in zip(bodies, left, strict=True)]
 
-    def _respond(self, request: pb.DecideRequest, answer: Answer) -> pb.DecideResponse:
-        response = to_response(answer, self._tokens)
-        self._decision_log.append(request, response, answer)
-        self._counter(answer.reason, answer.facts.rung).inc()
-        if response.HasField("feature_age_ms"):
-            self._metrics.feature_age.observe(response.feature_age_ms / 1000)
-        return response
+    def _respond(self, requests: Sequence[pb.DecideRequest], answers: Sequence[Answer]) -> list[pb.DecideResponse]:
+        responses = [to_response(answer, self._tokens) for answer in answers]
+        for request, response, answer in zip(requests, responses, answers, strict=True):
+            self._decision_log.append(request, response, answer)
+        kinds = [(answer.reason, answer.facts.rung) for answer in answers]
+        for kind in set(kinds):
+            self._counter(*kind).inc(kinds.count(kind))
+        ages_ms = [feature_age_ms(answer) for answer in answers]
+        self._metrics.feature_age.observe_all([age_ms / 1000 for age_ms in ages_ms if age_ms is not None])
+        return responses
 
     def _refused(self, method: str, error: InvalidRequest) -> Status:
         self._metrics.refused.labels(method, error.field.rpartition(".")[2]).inc()

@@ -7,6 +7,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from interlude.servicekit.histograms import BatchHistogram
+
 FRONT_ENDS: Final = ("answered", "late", "expired", "cancelled")
 REFUSAL_CAUSES: Final = ("in_flight", "queue", "stopping", "message")
 
@@ -82,7 +84,7 @@ class DecisionMetrics:
             ["reason", "rung"],
             registry=self.registry,
         )
-        self.seconds = Histogram(
+        self.seconds = BatchHistogram(
             "interlude_decision_seconds",
             "From a request being taken up to its answer being ready, with its whole batch, by method. "
             "When it rises: compare with the time of Redis and with calls in progress; add replicas.",
@@ -116,7 +118,7 @@ class DecisionMetrics:
             buckets=(1, 2, 4, 8, 16, 32, 64),
             registry=self.registry,
         )
-        self.feature_age = Histogram(
+        self.feature_age = BatchHistogram(
             "interlude_decision_feature_age_seconds",
             "Age of the newest listen that an answer's features know. When it rises: look at the enricher's freshness.",
             buckets=(1, 10, 60, 300, 900, 3600, 4 * 3600, 24 * 3600, 7 * 24 * 3600, 30 * 24 * 3600),

@@ -7,7 +7,7 @@ asks only for the first match, Explain asks all of them everything.
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from interlude.contacts.campaign import Campaign
 from interlude.contacts.caps import MINUTE_MS, NO_USE, CapUse
@@ -40,8 +40,7 @@ class Rung(IntEnum):
     NO_TIME = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """All that a decision is made from.
 
     `listener` is None when nothing is known of the customer; `score` is a click probability, None without model or listener.
@@ -67,9 +66,9 @@ class Rule:
 
 def decide(facts: Facts) -> Reason:
     """The reason of the first rule that matches; `SHOW` when none does."""
-    for rule in RULES:
-        if rule.matches(facts):
-            return rule.reason
+    for matches, reason in _MATCHES:
+        if matches(facts):
+            return reason
     return Reason.SHOW
 
 
@@ -232,3 +231,6 @@ RULES: Final[tuple[Rule, ...]] = (
     ),
 )
 """In the order of application. The reservation that follows a `SHOW` checks the caps once more, atomically."""
+
+_MATCHES: Final = tuple((rule.matches, rule.reason) for rule in RULES)
+"""What deciding needs of them."""

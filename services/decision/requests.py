@@ -13,6 +13,8 @@ BATCH_LIMIT: Final = 256
 NAMED_LENGTH: Final = 64
 """How much of a wrong text a refusal repeats: headers beyond 8 KiB never reach the caller."""
 
+_DEVICES: Final = frozenset(events_pb2.Device.values())
+
 
 @dataclass(eq=False)
 class InvalidRequest(Exception):
@@ -35,7 +37,7 @@ def to_question(request: pb.DecideRequest, campaigns: Campaigns, field: str = ""
         )
     _check_id(f"{field}customer_id", request.customer_id)
     _check_id(f"{field}next_track_id", request.next_track_id)
-    if request.device not in events_pb2.Device.values():
+    if request.device not in _DEVICES:
         raise InvalidRequest(f"{field}device", f"is {request.device}, expected one of {events_pb2.Device.values()}")
     return Question(request_id, request.customer_id, find_campaign(request.campaign_id, campaigns, field))
 

@@ -32,7 +32,7 @@ def to_response(answer: Answer, tokens: TokenIssuer | None) -> pb.DecideResponse
         score=facts.score,
         propensity=CERTAIN,
         model_version=answer.model_version,
-        feature_age_ms=_feature_age_ms(facts.listener, answer.decided_at_ms),
+        feature_age_ms=feature_age_ms(answer),
         rung=cast(pb.Rung, facts.rung),
         degraded=facts.rung is not Rung.FULL,
     )
@@ -85,10 +85,12 @@ def to_explanation(answer: Answer) -> pb.ExplainResponse:
     return pb.ExplainResponse(answer=response, rules=rules, features=features)
 
 
-def _feature_age_ms(listener: HotFeatures | None, now_ms: int) -> int | None:
+def feature_age_ms(answer: Answer) -> int | None:
+    """Age of the newest listen that the answer's features know, None where there is none."""
+    listener = answer.facts.listener
     if listener is None or listener.newest_listen_ms is None:
         return None
-    return max(0, now_ms - listener.newest_listen_ms)
+    return max(0, answer.decided_at_ms - listener.newest_listen_ms)
 
 
 def _values(listener: HotFeatures | None) -> list[float]:

@@ -1,5 +1,7 @@
-"""Load on one method, in a process of its own: `python -m bench.load TARGET METHOD closed IN_FLIGHT SECONDS CUSTOMERS`
+"""Load on one method, in a process of its own: `python -m bench.asyncio_load TARGET METHOD closed IN_FLIGHT SECONDS CUSTOMERS`
 or `… open RATE SECONDS CUSTOMERS`. Prints one JSON object.
+
+For machines without a Rust compiler: it ends near 4,700 calls a second, and its sleeping adds up to 1 ms to an open loop.
 
 Closed: as many calls in flight as asked, each followed by the next. Open: calls at fixed times whatever happens, latency
 counted from the intended time, so that a slow answer cannot hide the calls that it delayed.
@@ -39,6 +41,7 @@ class LoadResult:
     late: int
     failed: int
     shown: int
+    cpu_seconds: float
 
 
 class Recorder:
@@ -77,7 +80,17 @@ class Recorder:
         ms = np.array(self.latencies_seconds) * 1000
         p50, p99, p999, worst = (float(value) for value in np.percentile(ms, [50, 99, 99.9, 100]))
         return LoadResult(
-            len(ms), seconds, len(ms) / seconds, p50, p99, p999, worst, self.late, self.failed, self.shown
+            len(ms),
+            seconds,
+            len(ms) / seconds,
+            p50,
+            p99,
+            p999,
+            worst,
+            self.late,
+            self.failed,
+            self.shown,
+            time.process_time(),
         )
 
 
