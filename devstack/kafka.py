@@ -13,7 +13,7 @@ from confluent_kafka.admin import AdminClient
 from devstack.jars import KAFKA, jar_directory
 from devstack.java import find_java
 from devstack.ports import LOOPBACK, free_port, is_open
-from devstack.process import ChildProcess, ProcessFailed
+from devstack.process import BEHIND_ANSWERS, ChildProcess, ProcessFailed
 
 READY_TIMEOUT_S: Final = 90.0
 _FORMAT_TIMEOUT_S: Final = 60.0
@@ -61,6 +61,7 @@ class KafkaServer:
             "kafka",
             self._command("kafka.Kafka", str(self._properties), options=start_options),
             log=log_directory / "kafka.log",
+            niceness=BEHIND_ANSWERS,
         )
 
     @property

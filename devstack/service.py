@@ -32,10 +32,17 @@ class ServiceProcess(ChildProcess):
         ready: Callable[[], bool],
         log_directory: Path,
         arguments: Sequence[str] = (),
+        niceness: int = 0,
     ) -> None:
         """`environment` is laid over the caller's, less the variables of all services."""
         command = [sys.executable, "-m", module, *arguments]
-        super().__init__(name, command, log=log_directory / f"{name}.log", environment=service_environment(environment))
+        super().__init__(
+            name,
+            command,
+            log=log_directory / f"{name}.log",
+            environment=service_environment(environment),
+            niceness=niceness,
+        )
         self._ready = ready
 
     @classmethod
@@ -48,9 +55,18 @@ class ServiceProcess(ChildProcess):
         ready: Callable[[], bool],
         log_directory: Path,
         arguments: Sequence[str] = (),
+        niceness: int = 0,
     ) -> Self:
         """Constructs it and starts it; `wait_until_ready` is the next call."""
-        service = cls(name, module, environment, ready=ready, log_directory=log_directory, arguments=arguments)
+        service = cls(
+            name,
+            module,
+            environment,
+            ready=ready,
+            log_directory=log_directory,
+            arguments=arguments,
+            niceness=niceness,
+        )
         service.start()
         return service
 

@@ -10,6 +10,7 @@ from typing import Final
 from devstack.environment import Addresses, Environments, choose_addresses
 from devstack.keys import Keys, generate_keys
 from devstack.ports import LOOPBACK
+from devstack.process import BEHIND_ANSWERS
 from devstack.service import ServiceProcess, grpc_ready, http_ready
 from devstack.stack import Stack
 from devstack.topics import DEFAULT_PARTITIONS, create_topics
@@ -76,6 +77,7 @@ class System:
             self._environment(service),
             ready=self._probe(service),
             log_directory=self.stack.log_directory,
+            niceness=0 if service is Service.DECISION else BEHIND_ANSWERS,
         )
         self.services[service] = process
         return process

@@ -5,6 +5,7 @@ Delivery is at least once: offsets are committed after the handler returned, so 
 
 import logging
 import threading
+import time
 from collections.abc import Sequence
 from contextvars import copy_context
 from dataclasses import dataclass
@@ -36,7 +37,7 @@ class BatchHandler(Protocol):
 @dataclass(frozen=True, slots=True)
 class ConsumerSettings:
     """How a group reads. `max_records` bounds a batch; a member that was killed keeps its partitions for `session_timeout_ms`;
-    one that stops gives a Kafka that hangs `leave_timeout_ms`.
+    one that stops gives a Kafka that hangs `leave_timeout_ms`. What was handled within `commit_interval_ms` of a kill comes again.
 
     Of `first_topics`, all that is in Kafka when partitions are assigned is handled before any record of the other topics.
     """
@@ -47,6 +48,7 @@ class ConsumerSettings:
     client_id: str
     max_records: int = 1000
     fetch_wait_ms: int = 10
+    commit_interval_ms: int = 100
     session_timeout_ms: int = 10_000
     leave_timeout_ms: int = 8000
     first_topics: tuple[str, ...] = ()
@@ -65,6 +67,8 @@ class ConsumerLoop:
         self._health = health
         self._pending: list[Message] = []
         self._handled: dict[tuple[str, int], int] = {}
+        self._uncommitted = False
+        self._commit_due_seconds = 0.0
         self._owned: set[tuple[str, int]] = set()
         self._waiting = False
         self._behind: set[tuple[str, int]] = set()
@@ -96,7 +100,7 @@ class ConsumerLoop:
 
         1. poll: the first record, then whatever else is there already;
         2. handle the batch, again and again while something it needs is away (partitions paused, membership kept);
-        3. commit its offsets without waiting;
+        3. commit its offsets without waiting, at most every `commit_interval_ms`: a commit costs Kafka more than a small batch;
 
         and at the end commit what was handled and leave the group.
         """
@@ -109,7 +113,8 @@ class ConsumerLoop:
                 self._health.beat()
                 self._pending = self._poll_batch()
                 if self._pending and self._handle_pending(stop):
-                    self._commit()
+                    self._note_handled()
+                self._commit_when_due()
                 self._release_held()
         finally:
             self._leave()
@@ -178,10 +183,21 @@ class ConsumerLoop:
         """Those that are not held back for the first topics."""
         return [p for p in partitions if not self._holding or p.topic in self._settings.first_topics]
 
-    def _commit(self) -> None:
+    def _note_handled(self) -> None:
         for record in self._pending:
             self._handled[(_topic(record), _partition(record))] = _offset(record) + 1
         self._pending = []
+        self._uncommitted = True
+
+    def _commit_when_due(self) -> None:
+        if self._uncommitted and time.monotonic() >= self._commit_due_seconds:
+            self._commit_due_seconds = time.monotonic() + self._settings.commit_interval_ms / 1000
+            self._commit()
+
+    def _commit(self) -> None:
+        self._uncommitted = False
+        if not self._handled:
+            return  # the partitions are lost
         try:
             self._consumer.commit(offsets=self._handled_offsets(), asynchronous=True)
         except KafkaException as error:
@@ -224,6 +240,8 @@ class ConsumerLoop:
 
     def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         log.info("partitions revoked", count=len(partitions))
+        if self._uncommitted:
+            self._commit()  # or their next owner would begin with what is done
         self._forget(consumer, partitions)
 
     def _lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
