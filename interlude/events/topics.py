@@ -14,9 +14,10 @@ class Topic(StrEnum):
     INTERESTS = "interests"
     SMS_REQUESTS = "sms-requests"
     SMS_EVENTS = "sms-events"
+    CAMPAIGNS = "campaigns"
 
 
-COMPACTED: Final[frozenset[Topic]] = frozenset({Topic.CUSTOMERS})
+COMPACTED: Final[frozenset[Topic]] = frozenset({Topic.CUSTOMERS, Topic.CAMPAIGNS})
 
 PARTITIONER: Final = "murmur2_random"
 """What Java clients and log shippers use: every producer must, or one customer's events end in two partitions."""

@@ -51,14 +51,32 @@ _HIGHEST_LEVEL: Final = max(Level).value
 
 
 class HotFeatures(NamedTuple):
-    """The value of `f:{id}`: the profile's bits, the newest listen (epoch ms, None: none yet) and the served vector as
-    little-endian float32, `len(FEATURES)` of them. `level` is a `Level`, `flags` are `ProfileFlag`s, as plain numbers: a
-    decision reads them many times, and each operation on an enum costs more than the rule it serves."""
+    """The value of `f:{id}`: what a decision needs of a listener, times in epoch ms.
+
+    `level` is a `Level`, `flags` are `ProfileFlag`s, as plain numbers: a decision reads them many times, and each operation on
+    an enum costs more than the rule it serves.
+    """
 
     level: int
     flags: int
     newest_listen_ms: int | None
+    """None: no listen yet."""
     vector: bytes
+    """The served features as little-endian float32, `len(FEATURES)` of them."""
+    session_began_ms: int = 0
+    """Begin of the first listen of the newest session: listens without a pause of `SESSION_PAUSE_MS`; 0 without a listen."""
+    session_tracks: int = 0
+    """Listens of that session; at most `LISTENS_KEPT`."""
+    streak_track_id: int | None = None
+    """The track of the newest listen where that listen closes an interest, else None."""
+    listening_hour_began_ms: int = 0
+    """Since when the listener has listened for 60 minutes, pauses left out; 0 where that is longer ago than is remembered."""
+    recent_listens: bytes = b""
+    """When the newest listens began, at most `RECENT_LISTENS`: seconds before the newest as little-endian uint32, newest first."""
+    last_dismiss_ms: int | None = None
+    """The newest dismissal of an offer, whatever the campaign."""
+    last_conversion_ms: int | None = None
+    """The newest offer taken, whatever the campaign."""
 
 
 def state_key(customer_id: int) -> str:

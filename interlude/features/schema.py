@@ -11,6 +11,12 @@ One hundred gives shares the resolution of the public data set, whose values hav
 CONTACTS_KEPT: Final = 32
 """Ad events a state remembers per listener, the newest by (at_ms, event hash)."""
 
+SESSION_PAUSE_MS: Final = 30 * 60 * 1000
+"""A listen that begins more than this after the one before begins a new session."""
+
+RECENT_LISTENS: Final = 16
+"""Listens whose times a decision can see: as many as a gap in tracks may demand."""
+
 INTEREST_LISTENS: Final = 3
 INTEREST_WINDOW_MS: Final = 30 * 60 * 1000
 """A track is an interest when it is played `INTEREST_LISTENS` times within this span of event time, both ends included."""

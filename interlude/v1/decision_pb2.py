@@ -25,17 +25,21 @@ _sym_db = _symbol_database.Default()
 from interlude.v1 import events_pb2 as interlude_dot_v1_dot_events__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1binterlude/v1/decision.proto\x12\x0cinterlude.v1\x1a\x19interlude/v1/events.proto\"\x8a\x01\n\rDecideRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x02 \x01(\x03\x12\x15\n\rnext_track_id\x18\x03 \x01(\x03\x12$\n\x06\x64\x65vice\x18\x04 \x01(\x0e\x32\x14.interlude.v1.Device\x12\x13\n\x0b\x63\x61mpaign_id\x18\x05 \x01(\t\"\xbf\x02\n\x0e\x44\x65\x63ideResponse\x12\x0c\n\x04show\x18\x01 \x01(\x08\x12$\n\x06reason\x18\x02 \x01(\x0e\x32\x14.interlude.v1.Reason\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x03 \x01(\t\x12\x13\n\x0b\x63\x61mpaign_id\x18\x04 \x01(\t\x12\x12\n\x05score\x18\x05 \x01(\x02H\x00\x88\x01\x01\x12\x12\n\npropensity\x18\x06 \x01(\x02\x12\x0b\n\x03\x61rm\x18\x07 \x01(\t\x12\x15\n\rmodel_version\x18\x08 \x01(\t\x12\x1b\n\x0e\x66\x65\x61ture_age_ms\x18\t \x01(\x03H\x01\x88\x01\x01\x12 \n\x04rung\x18\n \x01(\x0e\x32\x12.interlude.v1.Rung\x12\x10\n\x08\x64\x65graded\x18\x0b \x01(\x08\x12\x15\n\routcome_token\x18\x0c \x01(\x0c\x42\x08\n\x06_scoreB\x11\n\x0f_feature_age_ms\"C\n\x12\x44\x65\x63ideBatchRequest\x12-\n\x08requests\x18\x01 \x03(\x0b\x32\x1b.interlude.v1.DecideRequest\"F\n\x13\x44\x65\x63ideBatchResponse\x12/\n\tresponses\x18\x01 \x03(\x0b\x32\x1c.interlude.v1.DecideResponse\":\n\x0e\x45xplainRequest\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\x03\x12\x13\n\x0b\x63\x61mpaign_id\x18\x02 \x01(\t\"g\n\x0bRuleOutcome\x12$\n\x06reason\x18\x01 \x01(\x0e\x32\x14.interlude.v1.Reason\x12\x0f\n\x07matched\x18\x02 \x01(\x08\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\x12\x11\n\tto_change\x18\x04 \x01(\t\"\x97\x01\n\x0f\x45xplainResponse\x12,\n\x06\x61nswer\x18\x01 \x01(\x0b\x32\x1c.interlude.v1.DecideResponse\x12(\n\x05rules\x18\x02 \x03(\x0b\x32\x19.interlude.v1.RuleOutcome\x12,\n\x08\x66\x65\x61tures\x18\x03 \x03(\x0b\x32\x1a.interlude.v1.NamedFeature\"9\n\x0cNamedFeature\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x02\x12\x0c\n\x04unit\x18\x03 \x01(\t\"e\n\x14ReportOutcomeRequest\x12\x15\n\routcome_token\x18\x01 \x01(\x0c\x12\'\n\x04kind\x18\x02 \x01(\x0e\x32\x19.interlude.v1.AdEventKind\x12\r\n\x05\x61t_ms\x18\x03 \x01(\x03\")\n\x15ReportOutcomeResponse\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\"\xca\x02\n\x0e\x44\x65\x63isionLogged\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\t\x12,\n\x07request\x18\x02 \x01(\x0b\x32\x1b.interlude.v1.DecideRequest\x12.\n\x08response\x18\x03 \x01(\x0b\x32\x1c.interlude.v1.DecideResponse\x12\x15\n\rdecided_at_ms\x18\x04 \x01(\x03\x12\x10\n\x08\x66\x65\x61tures\x18\x05 \x03(\x02\x12\x16\n\x0eschema_version\x18\x06 \x01(\t\x12\x11\n\tthreshold\x18\x07 \x01(\x02\x12\x1a\n\x12\x63ontacts_in_period\x18\x08 \x01(\r\x12\"\n\x15since_last_contact_ms\x18\t \x01(\x03H\x00\x88\x01\x01\x12\x17\n\x0fservice_version\x18\n \x01(\tB\x18\n\x16_since_last_contact_ms*\x8a\x03\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x17\n\x13REASON_SWITCHED_OFF\x10\x01\x12\x1b\n\x17REASON_UNKNOWN_CUSTOMER\x10\x02\x12\x13\n\x0fREASON_INACTIVE\x10\x03\x12\x10\n\x0cREASON_LEVEL\x10\x04\x12\x15\n\x11REASON_NO_CONSENT\x10\x05\x12\x14\n\x10REASON_COOL_DOWN\x10\x06\x12\x18\n\x14REASON_FREQUENCY_CAP\x10\x07\x12\x16\n\x12REASON_MINIMUM_GAP\x10\x08\x12\x19\n\x15REASON_CAMPAIGN_ENDED\x10\t\x12\x17\n\x13REASON_BUDGET_SPENT\x10\n\x12\x10\n\x0cREASON_PACED\x10\x0b\x12\x14\n\x10REASON_LOW_SCORE\x10\x0c\x12\x12\n\x0eREASON_HOLDOUT\x10\r\x12\x13\n\x0fREASON_EXPLORED\x10\x0e\x12\x0f\n\x0bREASON_SHOW\x10\x0f\x12\x16\n\x12REASON_UNAVAILABLE\x10\x10*\x7f\n\x04Rung\x12\x14\n\x10RUNG_UNSPECIFIED\x10\x00\x12\r\n\tRUNG_FULL\x10\x01\x12\x17\n\x13RUNG_NO_RESERVATION\x10\x02\x12\x14\n\x10RUNG_NO_FEATURES\x10\x03\x12\x11\n\rRUNG_NO_MODEL\x10\x04\x12\x10\n\x0cRUNG_NO_TIME\x10\x05\x32\xcc\x02\n\x0f\x44\x65\x63isionService\x12\x43\n\x06\x44\x65\x63ide\x12\x1b.interlude.v1.DecideRequest\x1a\x1c.interlude.v1.DecideResponse\x12R\n\x0b\x44\x65\x63ideBatch\x12 .interlude.v1.DecideBatchRequest\x1a!.interlude.v1.DecideBatchResponse\x12\x46\n\x07\x45xplain\x12\x1c.interlude.v1.ExplainRequest\x1a\x1d.interlude.v1.ExplainResponse\x12X\n\rReportOutcome\x12\".interlude.v1.ReportOutcomeRequest\x1a#.interlude.v1.ReportOutcomeResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1binterlude/v1/decision.proto\x12\x0cinterlude.v1\x1a\x19interlude/v1/events.proto\"\x8a\x01\n\rDecideRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x02 \x01(\x03\x12\x15\n\rnext_track_id\x18\x03 \x01(\x03\x12$\n\x06\x64\x65vice\x18\x04 \x01(\x0e\x32\x14.interlude.v1.Device\x12\x13\n\x0b\x63\x61mpaign_id\x18\x05 \x01(\t\"\xbf\x02\n\x0e\x44\x65\x63ideResponse\x12\x0c\n\x04show\x18\x01 \x01(\x08\x12$\n\x06reason\x18\x02 \x01(\x0e\x32\x14.interlude.v1.Reason\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x03 \x01(\t\x12\x13\n\x0b\x63\x61mpaign_id\x18\x04 \x01(\t\x12\x12\n\x05score\x18\x05 \x01(\x02H\x00\x88\x01\x01\x12\x12\n\npropensity\x18\x06 \x01(\x02\x12\x0b\n\x03\x61rm\x18\x07 \x01(\t\x12\x15\n\rmodel_version\x18\x08 \x01(\t\x12\x1b\n\x0e\x66\x65\x61ture_age_ms\x18\t \x01(\x03H\x01\x88\x01\x01\x12 \n\x04rung\x18\n \x01(\x0e\x32\x12.interlude.v1.Rung\x12\x10\n\x08\x64\x65graded\x18\x0b \x01(\x08\x12\x15\n\routcome_token\x18\x0c \x01(\x0c\x42\x08\n\x06_scoreB\x11\n\x0f_feature_age_ms\"C\n\x12\x44\x65\x63ideBatchRequest\x12-\n\x08requests\x18\x01 \x03(\x0b\x32\x1b.interlude.v1.DecideRequest\"F\n\x13\x44\x65\x63ideBatchResponse\x12/\n\tresponses\x18\x01 \x03(\x0b\x32\x1c.interlude.v1.DecideResponse\"e\n\x0e\x45xplainRequest\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\x03\x12\x13\n\x0b\x63\x61mpaign_id\x18\x02 \x01(\t\x12\x15\n\rnext_track_id\x18\x03 \x01(\x03\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"4\n\x06\x43hange\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x12\x0c\n\x04text\x18\x03 \x01(\t\"g\n\x0bRuleOutcome\x12$\n\x06reason\x18\x01 \x01(\x0e\x32\x14.interlude.v1.Reason\x12\x0f\n\x07matched\x18\x02 \x01(\x08\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\x12\x11\n\tto_change\x18\x04 \x01(\t\"\xc2\x01\n\x0f\x45xplainResponse\x12,\n\x06\x61nswer\x18\x01 \x01(\x0b\x32\x1c.interlude.v1.DecideResponse\x12(\n\x05rules\x18\x02 \x03(\x0b\x32\x19.interlude.v1.RuleOutcome\x12,\n\x08\x66\x65\x61tures\x18\x03 \x03(\x0b\x32\x1a.interlude.v1.NamedFeature\x12)\n\x0bnearest_yes\x18\x04 \x03(\x0b\x32\x14.interlude.v1.Change\"9\n\x0cNamedFeature\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x02\x12\x0c\n\x04unit\x18\x03 \x01(\t\"e\n\x14ReportOutcomeRequest\x12\x15\n\routcome_token\x18\x01 \x01(\x0c\x12\'\n\x04kind\x18\x02 \x01(\x0e\x32\x19.interlude.v1.AdEventKind\x12\r\n\x05\x61t_ms\x18\x03 \x01(\x03\")\n\x15ReportOutcomeResponse\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\"\xe9\x03\n\x0e\x44\x65\x63isionLogged\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x01 \x01(\t\x12,\n\x07request\x18\x02 \x01(\x0b\x32\x1b.interlude.v1.DecideRequest\x12.\n\x08response\x18\x03 \x01(\x0b\x32\x1c.interlude.v1.DecideResponse\x12\x15\n\rdecided_at_ms\x18\x04 \x01(\x03\x12\x10\n\x08\x66\x65\x61tures\x18\x05 \x03(\x02\x12\x16\n\x0eschema_version\x18\x06 \x01(\t\x12\x11\n\tthreshold\x18\x07 \x01(\x02\x12\x1a\n\x12\x63ontacts_in_period\x18\x08 \x01(\r\x12\"\n\x15since_last_contact_ms\x18\t \x01(\x03H\x00\x88\x01\x01\x12\x17\n\x0fservice_version\x18\n \x01(\t\x12\x10\n\x08listener\x18\x0b \x01(\x0c\x12\x10\n\x08\x63ontacts\x18\x0c \x01(\x0c\x12\x19\n\x11\x63\x61mpaigns_version\x18\r \x01(\t\x12)\n\x06\x62udget\x18\x0e \x01(\x0e\x32\x19.interlude.v1.BudgetState\x12\x33\n\x0breservation\x18\x0f \x01(\x0e\x32\x1e.interlude.v1.ReservationStateB\x18\n\x16_since_last_contact_ms*\xd4\x03\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x17\n\x13REASON_SWITCHED_OFF\x10\x01\x12\x1b\n\x17REASON_UNKNOWN_CUSTOMER\x10\x02\x12\x13\n\x0fREASON_INACTIVE\x10\x03\x12\x10\n\x0cREASON_LEVEL\x10\x04\x12\x15\n\x11REASON_NO_CONSENT\x10\x05\x12\x14\n\x10REASON_COOL_DOWN\x10\x06\x12\x18\n\x14REASON_FREQUENCY_CAP\x10\x07\x12\x16\n\x12REASON_MINIMUM_GAP\x10\x08\x12\x19\n\x15REASON_CAMPAIGN_ENDED\x10\t\x12\x17\n\x13REASON_BUDGET_SPENT\x10\n\x12\x10\n\x0cREASON_PACED\x10\x0b\x12\x14\n\x10REASON_LOW_SCORE\x10\x0c\x12\x12\n\x0eREASON_HOLDOUT\x10\r\x12\x13\n\x0fREASON_EXPLORED\x10\x0e\x12\x0f\n\x0bREASON_SHOW\x10\x0f\x12\x16\n\x12REASON_UNAVAILABLE\x10\x10\x12\x17\n\x13REASON_FIRST_TRACKS\x10\x11\x12\x14\n\x10REASON_IN_STREAK\x10\x12\x12\x19\n\x15REASON_LISTENING_HOUR\x10\x13*\x8f\x01\n\x04Rung\x12\x14\n\x10RUNG_UNSPECIFIED\x10\x00\x12\r\n\tRUNG_FULL\x10\x01\x12\x17\n\x13RUNG_NO_RESERVATION\x10\x02\x12\x14\n\x10RUNG_NO_FEATURES\x10\x03\x12\x11\n\rRUNG_NO_MODEL\x10\x04\x12\x10\n\x0cRUNG_NO_TIME\x10\x05\x12\x0e\n\nRUNG_PRIOR\x10\x06*r\n\x0b\x42udgetState\x12\x1c\n\x18\x42UDGET_STATE_UNSPECIFIED\x10\x00\x12\x15\n\x11\x42UDGET_STATE_OPEN\x10\x01\x12\x16\n\x12\x42UDGET_STATE_PACED\x10\x02\x12\x16\n\x12\x42UDGET_STATE_SPENT\x10\x03*\xb6\x01\n\x10ReservationState\x12!\n\x1dRESERVATION_STATE_UNSPECIFIED\x10\x00\x12\x1e\n\x1aRESERVATION_STATE_RESERVED\x10\x01\x12\x1e\n\x1aRESERVATION_STATE_REPEATED\x10\x02\x12\x1c\n\x18RESERVATION_STATE_CAPPED\x10\x03\x12!\n\x1dRESERVATION_STATE_UNAVAILABLE\x10\x04\x32\xcc\x02\n\x0f\x44\x65\x63isionService\x12\x43\n\x06\x44\x65\x63ide\x12\x1b.interlude.v1.DecideRequest\x1a\x1c.interlude.v1.DecideResponse\x12R\n\x0b\x44\x65\x63ideBatch\x12 .interlude.v1.DecideBatchRequest\x1a!.interlude.v1.DecideBatchResponse\x12\x46\n\x07\x45xplain\x12\x1c.interlude.v1.ExplainRequest\x1a\x1d.interlude.v1.ExplainResponse\x12X\n\rReportOutcome\x12\".interlude.v1.ReportOutcomeRequest\x1a#.interlude.v1.ReportOutcomeResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'interlude.v1.decision_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_REASON']._serialized_start=1534
-  _globals['_REASON']._serialized_end=1928
-  _globals['_RUNG']._serialized_start=1930
-  _globals['_RUNG']._serialized_end=2057
+  _globals['_REASON']._serialized_start=1833
+  _globals['_REASON']._serialized_end=2301
+  _globals['_RUNG']._serialized_start=2304
+  _globals['_RUNG']._serialized_end=2447
+  _globals['_BUDGETSTATE']._serialized_start=2449
+  _globals['_BUDGETSTATE']._serialized_end=2563
+  _globals['_RESERVATIONSTATE']._serialized_start=2566
+  _globals['_RESERVATIONSTATE']._serialized_end=2748
   _globals['_DECIDEREQUEST']._serialized_start=73
   _globals['_DECIDEREQUEST']._serialized_end=211
   _globals['_DECIDERESPONSE']._serialized_start=214
@@ -45,19 +49,21 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DECIDEBATCHRESPONSE']._serialized_start=604
   _globals['_DECIDEBATCHRESPONSE']._serialized_end=674
   _globals['_EXPLAINREQUEST']._serialized_start=676
-  _globals['_EXPLAINREQUEST']._serialized_end=734
-  _globals['_RULEOUTCOME']._serialized_start=736
-  _globals['_RULEOUTCOME']._serialized_end=839
-  _globals['_EXPLAINRESPONSE']._serialized_start=842
-  _globals['_EXPLAINRESPONSE']._serialized_end=993
-  _globals['_NAMEDFEATURE']._serialized_start=995
-  _globals['_NAMEDFEATURE']._serialized_end=1052
-  _globals['_REPORTOUTCOMEREQUEST']._serialized_start=1054
-  _globals['_REPORTOUTCOMEREQUEST']._serialized_end=1155
-  _globals['_REPORTOUTCOMERESPONSE']._serialized_start=1157
-  _globals['_REPORTOUTCOMERESPONSE']._serialized_end=1198
-  _globals['_DECISIONLOGGED']._serialized_start=1201
-  _globals['_DECISIONLOGGED']._serialized_end=1531
-  _globals['_DECISIONSERVICE']._serialized_start=2060
-  _globals['_DECISIONSERVICE']._serialized_end=2392
+  _globals['_EXPLAINREQUEST']._serialized_end=777
+  _globals['_CHANGE']._serialized_start=779
+  _globals['_CHANGE']._serialized_end=831
+  _globals['_RULEOUTCOME']._serialized_start=833
+  _globals['_RULEOUTCOME']._serialized_end=936
+  _globals['_EXPLAINRESPONSE']._serialized_start=939
+  _globals['_EXPLAINRESPONSE']._serialized_end=1133
+  _globals['_NAMEDFEATURE']._serialized_start=1135
+  _globals['_NAMEDFEATURE']._serialized_end=1192
+  _globals['_REPORTOUTCOMEREQUEST']._serialized_start=1194
+  _globals['_REPORTOUTCOMEREQUEST']._serialized_end=1295
+  _globals['_REPORTOUTCOMERESPONSE']._serialized_start=1297
+  _globals['_REPORTOUTCOMERESPONSE']._serialized_end=1338
+  _globals['_DECISIONLOGGED']._serialized_start=1341
+  _globals['_DECISIONLOGGED']._serialized_end=1830
+  _globals['_DECISIONSERVICE']._serialized_start=2751
+  _globals['_DECISIONSERVICE']._serialized_end=3083
 # @@protoc_insertion_point(module_scope)

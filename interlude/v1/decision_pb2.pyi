@@ -27,6 +27,9 @@ class Reason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     REASON_EXPLORED: _ClassVar[Reason]
     REASON_SHOW: _ClassVar[Reason]
     REASON_UNAVAILABLE: _ClassVar[Reason]
+    REASON_FIRST_TRACKS: _ClassVar[Reason]
+    REASON_IN_STREAK: _ClassVar[Reason]
+    REASON_LISTENING_HOUR: _ClassVar[Reason]
 
 class Rung(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -36,6 +39,22 @@ class Rung(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     RUNG_NO_FEATURES: _ClassVar[Rung]
     RUNG_NO_MODEL: _ClassVar[Rung]
     RUNG_NO_TIME: _ClassVar[Rung]
+    RUNG_PRIOR: _ClassVar[Rung]
+
+class BudgetState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    BUDGET_STATE_UNSPECIFIED: _ClassVar[BudgetState]
+    BUDGET_STATE_OPEN: _ClassVar[BudgetState]
+    BUDGET_STATE_PACED: _ClassVar[BudgetState]
+    BUDGET_STATE_SPENT: _ClassVar[BudgetState]
+
+class ReservationState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    RESERVATION_STATE_UNSPECIFIED: _ClassVar[ReservationState]
+    RESERVATION_STATE_RESERVED: _ClassVar[ReservationState]
+    RESERVATION_STATE_REPEATED: _ClassVar[ReservationState]
+    RESERVATION_STATE_CAPPED: _ClassVar[ReservationState]
+    RESERVATION_STATE_UNAVAILABLE: _ClassVar[ReservationState]
 REASON_UNSPECIFIED: Reason
 REASON_SWITCHED_OFF: Reason
 REASON_UNKNOWN_CUSTOMER: Reason
@@ -53,12 +72,25 @@ REASON_HOLDOUT: Reason
 REASON_EXPLORED: Reason
 REASON_SHOW: Reason
 REASON_UNAVAILABLE: Reason
+REASON_FIRST_TRACKS: Reason
+REASON_IN_STREAK: Reason
+REASON_LISTENING_HOUR: Reason
 RUNG_UNSPECIFIED: Rung
 RUNG_FULL: Rung
 RUNG_NO_RESERVATION: Rung
 RUNG_NO_FEATURES: Rung
 RUNG_NO_MODEL: Rung
 RUNG_NO_TIME: Rung
+RUNG_PRIOR: Rung
+BUDGET_STATE_UNSPECIFIED: BudgetState
+BUDGET_STATE_OPEN: BudgetState
+BUDGET_STATE_PACED: BudgetState
+BUDGET_STATE_SPENT: BudgetState
+RESERVATION_STATE_UNSPECIFIED: ReservationState
+RESERVATION_STATE_RESERVED: ReservationState
+RESERVATION_STATE_REPEATED: ReservationState
+RESERVATION_STATE_CAPPED: ReservationState
+RESERVATION_STATE_UNAVAILABLE: ReservationState
 
 class DecideRequest(_message.Message):
     __slots__ = ("request_id", "customer_id", "next_track_id", "device", "campaign_id")
@@ -115,12 +147,26 @@ class DecideBatchResponse(_message.Message):
     def __init__(self, responses: _Optional[_Iterable[_Union[DecideResponse, _Mapping]]] = ...) -> None: ...
 
 class ExplainRequest(_message.Message):
-    __slots__ = ("customer_id", "campaign_id")
+    __slots__ = ("customer_id", "campaign_id", "next_track_id", "request_id")
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     CAMPAIGN_ID_FIELD_NUMBER: _ClassVar[int]
+    NEXT_TRACK_ID_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     customer_id: int
     campaign_id: str
-    def __init__(self, customer_id: _Optional[int] = ..., campaign_id: _Optional[str] = ...) -> None: ...
+    next_track_id: int
+    request_id: str
+    def __init__(self, customer_id: _Optional[int] = ..., campaign_id: _Optional[str] = ..., next_track_id: _Optional[int] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class Change(_message.Message):
+    __slots__ = ("field", "value", "text")
+    FIELD_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    field: str
+    value: str
+    text: str
+    def __init__(self, field: _Optional[str] = ..., value: _Optional[str] = ..., text: _Optional[str] = ...) -> None: ...
 
 class RuleOutcome(_message.Message):
     __slots__ = ("reason", "matched", "detail", "to_change")
@@ -135,14 +181,16 @@ class RuleOutcome(_message.Message):
     def __init__(self, reason: _Optional[_Union[Reason, str]] = ..., matched: _Optional[bool] = ..., detail: _Optional[str] = ..., to_change: _Optional[str] = ...) -> None: ...
 
 class ExplainResponse(_message.Message):
-    __slots__ = ("answer", "rules", "features")
+    __slots__ = ("answer", "rules", "features", "nearest_yes")
     ANSWER_FIELD_NUMBER: _ClassVar[int]
     RULES_FIELD_NUMBER: _ClassVar[int]
     FEATURES_FIELD_NUMBER: _ClassVar[int]
+    NEAREST_YES_FIELD_NUMBER: _ClassVar[int]
     answer: DecideResponse
     rules: _containers.RepeatedCompositeFieldContainer[RuleOutcome]
     features: _containers.RepeatedCompositeFieldContainer[NamedFeature]
-    def __init__(self, answer: _Optional[_Union[DecideResponse, _Mapping]] = ..., rules: _Optional[_Iterable[_Union[RuleOutcome, _Mapping]]] = ..., features: _Optional[_Iterable[_Union[NamedFeature, _Mapping]]] = ...) -> None: ...
+    nearest_yes: _containers.RepeatedCompositeFieldContainer[Change]
+    def __init__(self, answer: _Optional[_Union[DecideResponse, _Mapping]] = ..., rules: _Optional[_Iterable[_Union[RuleOutcome, _Mapping]]] = ..., features: _Optional[_Iterable[_Union[NamedFeature, _Mapping]]] = ..., nearest_yes: _Optional[_Iterable[_Union[Change, _Mapping]]] = ...) -> None: ...
 
 class NamedFeature(_message.Message):
     __slots__ = ("name", "value", "unit")
@@ -171,7 +219,7 @@ class ReportOutcomeResponse(_message.Message):
     def __init__(self, event_id: _Optional[str] = ...) -> None: ...
 
 class DecisionLogged(_message.Message):
-    __slots__ = ("decision_id", "request", "response", "decided_at_ms", "features", "schema_version", "threshold", "contacts_in_period", "since_last_contact_ms", "service_version")
+    __slots__ = ("decision_id", "request", "response", "decided_at_ms", "features", "schema_version", "threshold", "contacts_in_period", "since_last_contact_ms", "service_version", "listener", "contacts", "campaigns_version", "budget", "reservation")
     DECISION_ID_FIELD_NUMBER: _ClassVar[int]
     REQUEST_FIELD_NUMBER: _ClassVar[int]
     RESPONSE_FIELD_NUMBER: _ClassVar[int]
@@ -182,6 +230,11 @@ class DecisionLogged(_message.Message):
     CONTACTS_IN_PERIOD_FIELD_NUMBER: _ClassVar[int]
     SINCE_LAST_CONTACT_MS_FIELD_NUMBER: _ClassVar[int]
     SERVICE_VERSION_FIELD_NUMBER: _ClassVar[int]
+    LISTENER_FIELD_NUMBER: _ClassVar[int]
+    CONTACTS_FIELD_NUMBER: _ClassVar[int]
+    CAMPAIGNS_VERSION_FIELD_NUMBER: _ClassVar[int]
+    BUDGET_FIELD_NUMBER: _ClassVar[int]
+    RESERVATION_FIELD_NUMBER: _ClassVar[int]
     decision_id: str
     request: DecideRequest
     response: DecideResponse
@@ -192,4 +245,9 @@ class DecisionLogged(_message.Message):
     contacts_in_period: int
     since_last_contact_ms: int
     service_version: str
-    def __init__(self, decision_id: _Optional[str] = ..., request: _Optional[_Union[DecideRequest, _Mapping]] = ..., response: _Optional[_Union[DecideResponse, _Mapping]] = ..., decided_at_ms: _Optional[int] = ..., features: _Optional[_Iterable[float]] = ..., schema_version: _Optional[str] = ..., threshold: _Optional[float] = ..., contacts_in_period: _Optional[int] = ..., since_last_contact_ms: _Optional[int] = ..., service_version: _Optional[str] = ...) -> None: ...
+    listener: bytes
+    contacts: bytes
+    campaigns_version: str
+    budget: BudgetState
+    reservation: ReservationState
+    def __init__(self, decision_id: _Optional[str] = ..., request: _Optional[_Union[DecideRequest, _Mapping]] = ..., response: _Optional[_Union[DecideResponse, _Mapping]] = ..., decided_at_ms: _Optional[int] = ..., features: _Optional[_Iterable[float]] = ..., schema_version: _Optional[str] = ..., threshold: _Optional[float] = ..., contacts_in_period: _Optional[int] = ..., since_last_contact_ms: _Optional[int] = ..., service_version: _Optional[str] = ..., listener: _Optional[bytes] = ..., contacts: _Optional[bytes] = ..., campaigns_version: _Optional[str] = ..., budget: _Optional[_Union[BudgetState, str]] = ..., reservation: _Optional[_Union[ReservationState, str]] = ...) -> None: ...
