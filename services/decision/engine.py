@@ -4,47 +4,16 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
-from typing import Final, NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 
-from interlude.contacts.campaign import Campaign
-from interlude.contacts.caps import NO_USE, Channel, cap_use
-from interlude.contacts.ledger import LedgerUnavailable, Reservation, ReservationRequest
 from interlude.features.schema import FEATURES
-from interlude.features.state import hash_id
+from services.decision.answers import Answer, Question, facts_of
 from services.decision.champion import Serving
 from services.decision.listeners import Listener, ListenersUnavailable
-from services.decision.policy import Facts, Reason, Rung, decide
-
-_REFUSED: Final[dict[Reservation, Reason]] = {
-    Reservation.FREQUENCY_CAP: Reason.FREQUENCY_CAP,
-    Reservation.MINIMUM_GAP: Reason.MINIMUM_GAP,
-}
-
-
-class Question(NamedTuple):
-    """One checked request."""
-
-    request_id: str
-    customer_id: int
-    campaign: Campaign
-
-
-class Answer(NamedTuple):
-    """What is answered, and the facts it was made from. `decided_at_ms` is epoch ms."""
-
-    question: Question
-    reason: Reason
-    facts: Facts
-    model_version: str
-    decided_at_ms: int
-
-    @property
-    def show(self) -> bool:
-        """Whether the offer is shown now."""
-        return self.reason is Reason.SHOW
-
+from services.decision.policy import SHOWN, Facts, Reason, Rung, decide
+from services.decision.reserving import Reserver
 
 _Answer = Callable[[Sequence[Question], float], list[Answer]]
 
@@ -57,14 +26,6 @@ class Listeners(Protocol):
     def patience_seconds(self) -> float: ...
 
     def read(self, customer_ids: Sequence[int], timeout_seconds: float) -> list[Listener]: ...
-
-
-class Ledger(Protocol):
-    """Where contacts are reserved. Raises `LedgerUnavailable` within the timeout."""
-
-    def reserve(
-        self, requests: Sequence[ReservationRequest], timeout_seconds: float | None = None
-    ) -> list[Reservation]: ...
 
 
 class Champion(Protocol):
@@ -80,7 +41,7 @@ class DecisionEngine:
     def __init__(
         self,
         listeners: Listeners,
-        ledger: Ledger,
+        reserver: Reserver,
         champion: Champion,
         *,
         now_ms: Callable[[], int],
@@ -89,7 +50,7 @@ class DecisionEngine:
     ) -> None:
         """`reserve_seconds` of every deadline are kept for the way back; `seconds` is a monotonic clock."""
         self._listeners = listeners
-        self._ledger = ledger
+        self._reserver = reserver
         self._champion = champion
         self._now_ms = now_ms
         self._reserve_seconds = reserve_seconds
@@ -121,18 +82,10 @@ class DecisionEngine:
     def _decide(self, questions: Sequence[Question], budget_seconds: float) -> list[Answer]:
         began = self._seconds()
         answers = self._judge(questions, budget_seconds)
-        shown = [answer for answer in answers if answer.show]
-        if not shown:
-            return answers
-        left_seconds = budget_seconds - (self._seconds() - began)
-        try:
-            if left_seconds <= 0:
-                raise LedgerUnavailable("no time is left")
-            reservations = self._ledger.reserve([_reservation(answer) for answer in shown], left_seconds)
-        except LedgerUnavailable:
-            return [_unreserved(answer) if answer.show else answer for answer in answers]
-        results = iter(reservations)
-        return [_after(answer, next(results)) if answer.show else answer for answer in answers]
+        places = [place for place, answer in enumerate(answers) if answer.reason in _RESERVED]
+        if places:
+            self._reserver.reserve(answers, places, budget_seconds - (self._seconds() - began))
+        return answers
 
     def _judge(self, questions: Sequence[Question], budget_seconds: float) -> list[Answer]:
         now_ms = self._now_ms()
@@ -143,11 +96,27 @@ class DecisionEngine:
         except ListenersUnavailable:
             return _unread(questions, Rung.NO_FEATURES, now_ms)
         serving = self._champion.serving
-        scores = _scores(listeners, serving)
-        return [
-            _judged(question, listener, score, serving, now_ms)
-            for question, listener, score in zip(questions, listeners, scores, strict=True)
-        ]
+        threshold, version = (None, "") if serving is None else (serving.threshold, serving.version)
+        answers = []
+        for question, listener, score in zip(questions, listeners, _scores(listeners, serving), strict=True):
+            facts = facts_of(
+                question,
+                listener.features,
+                listener.contacts,
+                now_ms=now_ms,
+                score=score,
+                model_threshold=threshold,
+                budget=self._reserver.budget_of(question.campaign, now_ms),
+            )
+            reason, propensity = decide(facts)
+            answers.append(
+                Answer(question, reason, facts, propensity, version, now_ms, listener.value, listener.contacts)
+            )
+        return answers
+
+
+_RESERVED = SHOWN | {Reason.HOLDOUT}
+"""Answers that make a contact: a withheld offer uses up the caps as a shown one does, so that both groups stay comparable."""
 
 
 def _by_patience(budgets: Sequence[float], patience_seconds: float) -> Iterator[list[int]]:
@@ -157,21 +126,6 @@ def _by_patience(budgets: Sequence[float], patience_seconds: float) -> Iterator[
         group = [place for place, budget in enumerate(budgets) if low < budget <= high]
         if group:
             yield group
-
-
-def _judged(
-    question: Question, listener: Listener, score: float | None, serving: Serving | None, now_ms: int
-) -> Answer:
-    contacts = listener.contacts
-    facts = Facts(
-        question.campaign,
-        Rung.NO_MODEL if serving is None else Rung.FULL,
-        listener.features,
-        cap_use(contacts, now_ms, request_hash=hash_id(question.request_id)) if contacts else NO_USE,
-        score,
-        0.0 if serving is None else serving.threshold,
-    )
-    return Answer(question, decide(facts), facts, "" if serving is None else serving.version, now_ms)
 
 
 def _scores(listeners: Sequence[Listener], serving: Serving | None) -> list[float | None]:
@@ -187,22 +141,7 @@ def _scores(listeners: Sequence[Listener], serving: Serving | None) -> list[floa
 def _unread(questions: Sequence[Question], rung: Rung, now_ms: int) -> list[Answer]:
     answers = []
     for question in questions:
-        facts = Facts(question.campaign, rung=rung)
-        answers.append(Answer(question, decide(facts), facts, "", now_ms))
+        facts = Facts(question.campaign, now_ms, rung)
+        reason, propensity = decide(facts)
+        answers.append(Answer(question, reason, facts, propensity, "", now_ms))
     return answers
-
-
-def _reservation(answer: Answer) -> ReservationRequest:
-    question = answer.question
-    return ReservationRequest(
-        question.customer_id, hash_id(question.request_id), question.campaign, Channel.PLAYER, answer.decided_at_ms
-    )
-
-
-def _unreserved(answer: Answer) -> Answer:
-    return answer._replace(reason=Reason.UNAVAILABLE, facts=answer.facts._replace(rung=Rung.NO_RESERVATION))
-
-
-def _after(answer: Answer, reservation: Reservation) -> Answer:
-    refused = _REFUSED.get(reservation)
-    return answer if refused is None else answer._replace(reason=refused)

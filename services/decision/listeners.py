@@ -7,8 +7,7 @@ from typing import Final, NamedTuple
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from interlude.contacts.caps import Contact
-from interlude.contacts.ledger import CorruptContacts, contacts_key, decode_contacts
+from interlude.contacts.ledger import contacts_key
 from interlude.features.codec import CorruptValue, HotFeatures, decode_hot, hot_key
 from interlude.servicekit.redis import ConnectionPerThread
 
@@ -17,10 +16,12 @@ OPEN_SECONDS: Final = 0.1
 
 
 class Listener(NamedTuple):
-    """One customer as Redis knows them. `features` is None for an unknown customer."""
+    """One customer as Redis knows them: the values of `f:{id}` and `c:{id}`, empty where there is none, and what the first says.
+    `features` is None for an unknown customer, and for a value that does not decode."""
 
     features: HotFeatures | None
-    contacts: tuple[Contact, ...]
+    value: bytes
+    contacts: bytes
 
 
 class ListenersUnavailable(Exception):
@@ -36,8 +37,7 @@ class RedisListeners:
         on_corrupt: Callable[[], None],
         now_seconds: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`on_corrupt` is called for values that do not decode: features of a listener who then counts as unknown, or contacts,
-        which the reservation reads again."""
+        """`on_corrupt` is called for features that do not decode: their listener counts as unknown."""
         self._connections = connections
         self._on_corrupt = on_corrupt
         self._now_seconds = now_seconds
@@ -62,25 +62,16 @@ class RedisListeners:
             raise ListenersUnavailable(type(error).__name__) from error
         count = len(customer_ids)
         return [
-            Listener(self._features(features), self._contacts(contacts))
-            for features, contacts in zip(values[:count], values[count:], strict=True)
+            Listener(None if value is None else self._features(value), value or b"", contacts or b"")
+            for value, contacts in zip(values[:count], values[count:], strict=True)
         ]
 
-    def _features(self, value: bytes | None) -> HotFeatures | None:
-        if value is None:
-            return None
+    def _features(self, value: bytes) -> HotFeatures | None:
         try:
             return decode_hot(value)
         except CorruptValue:
             self._on_corrupt()
             return None
-
-    def _contacts(self, value: bytes | None) -> tuple[Contact, ...]:
-        try:
-            return decode_contacts(value)
-        except CorruptContacts:
-            self._on_corrupt()
-            return ()
 
     def _was_in_a_hurry(self, error: RedisError, timeout_seconds: float) -> bool:
         """Whether the caller gave up before Redis could be called slow: one impatient caller must not speak for all."""

@@ -1,0 +1,105 @@
+"""Questions and answers as the service thinks of them, and the facts between the two. Knows no gRPC and no protobuf."""
+
+from enum import IntEnum
+from typing import NamedTuple
+
+from interlude.contacts.budget import BudgetState
+from interlude.contacts.campaign import Campaign, ColdStart
+from interlude.contacts.experiment import UNASSIGNED, assign, chance
+from interlude.contacts.ledger import CorruptContacts, contact_times
+from interlude.features.codec import CorruptValue, HotFeatures, decode_hot
+from interlude.features.state import hash_id
+from services.decision.policy import SHOWN, Facts, Reason, Rung
+
+
+class ReservationState(IntEnum):
+    """What the ledger said when the contact of a "show" was to be reserved, numbered as on the wire."""
+
+    NOT_ASKED = 0
+    RESERVED = 1
+    REPEATED = 2
+    CAPPED = 3
+    UNAVAILABLE = 4
+
+
+class Question(NamedTuple):
+    """One checked request. `next_track_id` 0: not known; `campaigns_version` names the document that `campaign` is from."""
+
+    request_id: str
+    customer_id: int
+    campaign: Campaign
+    next_track_id: int = 0
+    campaigns_version: str = ""
+
+
+class Answer(NamedTuple):
+    """What is answered, and all that it was made from. `decided_at_ms` is epoch ms; the two values are Redis' own bytes, empty
+    where there were none or nothing was read."""
+
+    question: Question
+    reason: Reason
+    facts: Facts
+    propensity: float
+    model_version: str
+    decided_at_ms: int
+    listener_value: bytes = b""
+    contacts_value: bytes = b""
+    reservation: ReservationState = ReservationState.NOT_ASKED
+
+    @property
+    def show(self) -> bool:
+        """Whether the offer is shown now."""
+        return self.reason in SHOWN
+
+
+def facts_of(
+    question: Question,
+    listener: HotFeatures | None,
+    contacts_value: bytes,
+    *,
+    now_ms: int,
+    score: float | None,
+    model_threshold: float | None,
+    budget: BudgetState,
+) -> Facts:
+    """What the policy is asked, where Redis was read: the same for a decision, its explanation and its replay.
+
+    `model_threshold` is None where no model serves. Contacts that do not decode count as none: the reservation reads them again.
+    """
+    campaign = question.campaign
+    try:
+        times = contact_times(contacts_value, hash_id(question.request_id)) if contacts_value else ()
+    except CorruptContacts:
+        times = ()
+    drawn = campaign.arms or campaign.holdout_share
+    return Facts(
+        campaign,
+        now_ms,
+        _rung(campaign, score, model_threshold),
+        listener,
+        times,
+        score,
+        model_threshold,
+        question.next_track_id,
+        budget,
+        assign(campaign, question.customer_id) if drawn else UNASSIGNED,
+        chance(campaign, question.customer_id, question.request_id) if campaign.exploration_rate else 1.0,
+    )
+
+
+def read_listener(value: bytes) -> HotFeatures | None:
+    """The listener in a value of `f:{id}` as a decision sees it: None for an empty one and for one that does not decode."""
+    if not value:
+        return None
+    try:
+        return decode_hot(value)
+    except CorruptValue:
+        return None
+
+
+def _rung(campaign: Campaign, score: float | None, model_threshold: float | None) -> Rung:
+    if score is not None:
+        return Rung.FULL
+    if campaign.cold_start is ColdStart.PRIOR:
+        return Rung.PRIOR
+    return Rung.NO_MODEL if model_threshold is None else Rung.FULL
