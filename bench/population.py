@@ -2,7 +2,6 @@
 
 import hashlib
 import random
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -11,7 +10,7 @@ from skl2onnx import to_onnx
 from skl2onnx.common.data_types import FloatTensorType
 from sklearn.linear_model import LogisticRegression
 
-from interlude.features.codec import encode_hot, hot_key
+from interlude.features.codec import decode_hot, encode_hot, hot_key
 from interlude.features.fold import fold
 from interlude.features.schema import FEATURE_NAMES, FINGERPRINTS
 from interlude.features.state import Level, Listen, ListenerState, Profile
@@ -20,8 +19,16 @@ from interlude.models.store import ModelStore
 
 SEED: Final = 20_141_001
 LISTENS_EACH: Final = 20
+CAMPAIGNS: Final = "campaigns: [{campaign_id: bench, contacts_per_day: 60, minimum_gap_minutes: 0}]"
+"""Caps that a measurement does not reach, so that the mix of answers stays the same."""
 DAY_MS: Final = 24 * 60 * 60 * 1000
 WEIGHTS: Final = (4.0, -2.0, 1.5, 0.5, 3.0, -1.0)
+
+
+def hot_values(count: int, newest_ms: int) -> list[bytes]:
+    """The values of `f:{id}` of the first `count` listeners."""
+    random_source = random.Random(SEED)
+    return [encode_hot(_listener(random_source, newest_ms)) for _ in range(count)]
 
 
 def fill_redis(client: "redis.Redis", customers: int, newest_ms: int) -> np.ndarray:
@@ -31,7 +38,7 @@ def fill_redis(client: "redis.Redis", customers: int, newest_ms: int) -> np.ndar
     pipeline = client.pipeline(transaction=False)
     for customer_id in range(customers):
         hot = encode_hot(_listener(random_source, newest_ms))
-        vectors[customer_id] = np.frombuffer(hot[-4 * len(FEATURE_NAMES) :], "<f4")
+        vectors[customer_id] = np.frombuffer(decode_hot(hot).vector, "<f4")
         pipeline.set(hot_key(customer_id), hot)
         if customer_id % 1000 == 999:
             pipeline.execute()
@@ -72,12 +79,6 @@ def publish_model(store: ModelStore, private_key: str, vectors: np.ndarray, show
     version = store.publish(manifest, sign(manifest.to_json(), private_key), onnx)
     store.promote(version)
     return version
-
-
-def write_campaigns(path: Path) -> Path:
-    """A campaign whose caps a measurement does not reach, so that the mix of answers stays the same."""
-    path.write_text('{"campaigns": [{"campaign_id": "bench", "contacts_per_day": 64, "minimum_gap_minutes": 0}]}')
-    return path
 
 
 def _listener(random_source: random.Random, newest_ms: int) -> ListenerState:

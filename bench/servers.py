@@ -9,7 +9,7 @@ from typing import Final
 
 import redis
 
-from bench.population import fill_redis, publish_model, write_campaigns
+from bench.population import CAMPAIGNS, fill_redis, publish_model
 from devstack.environment import Environments, choose_addresses
 from devstack.keys import Keys, generate_keys
 from devstack.service import ServiceProcess, grpc_ready
@@ -33,26 +33,32 @@ class Server:
 class Scene:
     """What all servers of a run have in common."""
 
-    def __init__(self, stack: Stack) -> None:
-        """Fills Redis and publishes the model."""
+    def __init__(
+        self, stack: Stack, campaigns: str = CAMPAIGNS, customers: int = CUSTOMERS, show_share: float = SHOW_SHARE
+    ) -> None:
+        """Fills Redis, publishes a model that lets `show_share` of the customers pass, and writes the campaign document."""
         create_topics(stack.kafka)
         self.directory: Final[Path] = stack.directory / "bench"
         self.directory.mkdir()
         self.redis_url: Final[str] = stack.redis
         self.redis_pid: Final[int] = stack.process(Part.REDIS).pid
+        self.kafka: Final[str] = stack.kafka
         self._stack = stack
-        self._keys: Keys = generate_keys()
-        self._models = self.directory / "models"
-        vectors = fill_redis(redis.Redis.from_url(stack.redis), CUSTOMERS, time.time_ns() // 1_000_000)
-        publish_model(ModelStore(str(self._models)), self._keys.model_private_key, vectors, SHOW_SHARE)
-        self._campaigns = write_campaigns(self.directory / "campaigns.json")
+        self.keys: Final[Keys] = generate_keys()
+        self.model_store_directory: Final[Path] = self.directory / "models"
+        self.vectors: Final = fill_redis(redis.Redis.from_url(stack.redis), customers, time.time_ns() // 1_000_000)
+        publish_model(ModelStore(str(self.model_store_directory)), self.keys.model_private_key, self.vectors, show_share)
+        self.campaigns: Final[Path] = self.directory / "campaigns.yaml"
+        self.campaigns.write_text(campaigns)
 
     @classmethod
     @contextmanager
-    def start(cls) -> Iterator["Scene"]:
+    def start(
+        cls, campaigns: str = CAMPAIGNS, customers: int = CUSTOMERS, show_share: float = SHOW_SHARE
+    ) -> Iterator["Scene"]:
         """Real Redis and Kafka, until the end of the block."""
         with Stack.start({Part.KAFKA, Part.REDIS}) as stack:
-            yield cls(stack)
+            yield cls(stack, campaigns, customers, show_share)
 
     @contextmanager
     def servers(self, *fronts: str) -> Iterator[list[Server]]:
@@ -62,7 +68,7 @@ class Scene:
 
     def _start(self, front: str, number: int, cleanup: ExitStack) -> Server:
         addresses = choose_addresses()
-        environment = Environments(self._stack, self._keys, self._models, addresses, self._campaigns).decision()
+        environment = Environments(self._stack, self.keys, self.model_store_directory, addresses, self.campaigns).decision()
         process = ServiceProcess.launch(
             f"bench-{front}-{number}",
             "bench.server",
