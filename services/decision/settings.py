@@ -33,7 +33,7 @@ class DecisionSettings(ServiceSettings):
     front: FrontChoice = FrontChoice.AUTO
     """Which gRPC server answers: native (in Rust, many more calls a core), grpcio, or auto: native where it is installed."""
     tls_certificate: str = ""
-    """PEM file of the gRPC server's certificate with its chain; empty: calls are not encrypted. Renewed files are used at once."""
+    """PEM file of the gRPC server's certificate with its chain; empty: calls are not encrypted. Renewed files need no restart."""
     tls_key: str = Field(default="", validate_default=True)
     """PEM file of the key that belongs to the certificate."""
     tls_client_ca: str = ""
