@@ -16,7 +16,9 @@ from devstack.ports import LOOPBACK
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
-_NAMES: Final = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ip_address(LOOPBACK))])
+_NAMES: Final = x509.SubjectAlternativeName(
+    [x509.DNSName("localhost"), x509.DNSName("decision"), x509.IPAddress(ip_address(LOOPBACK))]
+)
 _A_DAY: Final = datetime.timedelta(days=1)
 
 

@@ -96,9 +96,11 @@ class DecisionSettings(ServiceSettings):
             raise ValueError("is missing: the certificate is of no use without it")
         if value:
             _refuse_without_certificate(certificate)
-            key_in(key := read_pem(value))
+            key = read_pem(value)
             if certificate:
                 check_pair(read_pem(certificate), key)
+            else:
+                key_in(key)
         return value
 
     @field_validator("tls_client_ca")

@@ -123,6 +123,14 @@ def test_mutual_tls_serves_only_callers_with_a_certificate_of_the_right_authorit
         assert _logged(scene.process, "serving")[0]["tls"] == "mutual"
 
 
+def test_a_list_of_addresses_is_served_where_the_certificate_names_the_service(
+    scene: DecisionScene, connect: Connect
+) -> None:
+    target = f"ipv4:{scene.target},{scene.target}"
+    with connect(target, deadline_ms=_PATIENT_MS, credentials=_credentials(_OURS)) as client:
+        assert client.decide(scene.new_listener()).reason == "SHOW"
+
+
 def test_credentials_that_are_none_mean_no_ad(scene: DecisionScene, connect: Connect) -> None:
     garbage = grpc.ssl_channel_credentials(b"garbage", b"garbage", b"garbage")
     with connect(scene.target, deadline_ms=500, credentials=garbage) as client:
