@@ -11,6 +11,7 @@ from interlude.servicekit.lifecycle import refuse_to_start, stop_on_signals
 from interlude.servicekit.logs import configure_logs
 from interlude.servicekit.settings import InvalidSettings, load_settings
 from interlude.servicekit.telemetry import Health, TelemetryServer
+from services.decision.certificates import RenewedCertificates, UnusableCertificates
 from services.decision.composition import (
     FLUSH_SECONDS,
     SERVICE,
@@ -36,10 +37,12 @@ def serve(
     front = open_front(settings, parts.handler)
     metrics.in_progress.set_function(lambda: front.in_flight)
     metrics.front.counters = front.counters
+    if settings.certificates:
+        metrics.front.certificate_expires_seconds = RenewedCertificates(settings.certificates).expires_seconds
     threads = start_beside(parts, stop, settings.model_poll_ms / 1000)
     front.start()
     health.ready()
-    log.info("serving", listen=settings.listen, front=type(front).__name__)
+    log.info("serving", listen=settings.listen, front=type(front).__name__, tls=settings.tls)
     # A front that has died no longer beats: Kubernetes starts the service anew.
     while not stop.wait(BEAT_SECONDS):
         if front.alive:
@@ -75,7 +78,7 @@ def main() -> None:
     telemetry.start()
     try:
         serve(settings, compose(settings, campaigns, metrics), metrics, stop, health)
-    except (PortTaken, NoSuchFront) as error:
+    except (PortTaken, NoSuchFront, UnusableCertificates) as error:
         refuse_to_start(SERVICE, error)
     finally:
         telemetry.stop()

@@ -85,14 +85,23 @@ def compose(settings: DecisionSettings, campaigns: Campaigns, metrics: DecisionM
 
 
 def open_front(settings: DecisionSettings, handler: DecisionHandler, echoes: Mapping[str, bytes] = NO_ECHOES) -> Front:
-    """The front that the settings name; `auto` is the native one where it is installed. Raises `PortTaken`, `NoSuchFront`."""
+    """The front that the settings name; `auto` is the native one where it is installed.
+
+    Raises `PortTaken`, `NoSuchFront`, `UnusableCertificates`.
+    """
     if settings.front is FrontChoice.NATIVE and not native_front.AVAILABLE:
         raise NoSuchFront(
             "DECISION_FRONT is native, and the package batchfront is not installed (see native/README.md)"
         )
     native = settings.front is not FrontChoice.GRPCIO and native_front.AVAILABLE
     kind = native_front.NativeFront if native else GrpcioFront
-    return kind(settings.listen, handler.handle, in_flight_limit=settings.concurrent_calls, echoes=echoes)
+    return kind(
+        settings.listen,
+        handler.handle,
+        in_flight_limit=settings.concurrent_calls,
+        echoes=echoes,
+        certificates=settings.certificates,
+    )
 
 
 def start_beside(parts: DecisionParts, stop: threading.Event, poll_seconds: float) -> list[threading.Thread]:

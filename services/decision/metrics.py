@@ -11,6 +11,7 @@ from interlude.servicekit.histograms import BatchHistogram
 
 FRONT_ENDS: Final = ("answered", "late", "expired", "cancelled")
 REFUSAL_CAUSES: Final = ("in_flight", "queue", "stopping", "message")
+RENEWALS: Final = ("reloaded", "refused")
 
 
 class FrontMetrics(Collector):
@@ -19,6 +20,8 @@ class FrontMetrics(Collector):
     def __init__(self) -> None:
         self.counters: Callable[[], Mapping[str, int]] = dict
         """Where they are read: a front's `counters`."""
+        self.certificate_expires_seconds: Callable[[], float] | None = None
+        """When the certificate that is served expires, epoch seconds; None: no TLS."""
 
     def describe(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
         """The families without values."""
@@ -54,6 +57,8 @@ class FrontMetrics(Collector):
             refused.add_metric([cause], counters.get(f"refused_{cause}", 0))
         yield refused
         yield from _connections(counters)
+        yield _renewals(counters)
+        yield _expiry(self.certificate_expires_seconds)
 
 
 def _connections(counters: Mapping[str, int]) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
@@ -71,6 +76,29 @@ def _connections(counters: Mapping[str, int]) -> Iterator[CounterMetricFamily | 
         still_open.add_metric([], counters["connections_open"])
     yield accepted
     yield still_open
+
+
+def _renewals(counters: Mapping[str, int]) -> CounterMetricFamily:
+    renewals = CounterMetricFamily(
+        "interlude_decision_front_certificates",
+        "Changed certificate files by what became of them: reloaded for the connections to come, or refused. When refused "
+        "rises without reloaded: the old certificate serves on until it expires; the log says what is wrong with the files.",
+        labels=["result"],
+    )
+    for result in RENEWALS:
+        renewals.add_metric([result], counters.get(f"certificates_{result}", 0))
+    return renewals
+
+
+def _expiry(expires_seconds: Callable[[], float] | None) -> GaugeMetricFamily:
+    expiry = GaugeMetricFamily(
+        "interlude_decision_front_certificate_expires_timestamp_seconds",
+        "When the certificate that is served expires, epoch seconds; none without TLS. When it is near: see who renews the "
+        "files, and whether they are refused.",
+    )
+    if expires_seconds is not None:
+        expiry.add_metric([], expires_seconds())
+    return expiry
 
 
 class DecisionMetrics:
