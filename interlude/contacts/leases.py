@@ -183,10 +183,12 @@ class BudgetLeases:
             self.refill()
 
     def return_all(self) -> None:
-        """Hand back every unit in hand, for others to give. To be called when nobody takes any more."""
+        """Hand back every unit in hand, for others to give. To be called when nobody takes any more; gives up at the first that
+        Redis does not answer."""
         for lease in list(self._leases.values()):
             with lease.asking:
-                self._return(lease)
+                if not self._return(lease):
+                    return
 
     def _lease(self, campaign: Campaign) -> _Lease:
         lease = self._leases.get(campaign.campaign_hash)
@@ -252,18 +254,20 @@ class BudgetLeases:
         elif now_seconds - lease.used_seconds >= IDLE_SECONDS:
             self._return(lease)
 
-    def _return(self, lease: _Lease) -> None:
+    def _return(self, lease: _Lease) -> bool:
+        """Whether Redis has what was in hand."""
         units = lease.empty()
         if not units:
-            return
+            return True
         lease.request += 1
         lease.is_answered = True
         try:
             self._run(lease, returned=units, allowed=0)
         except RedisError:
             # Redis may have them or not. To return them again could mean to give them twice, so they count as spent.
-            return
+            return False
         self._on_units(lease.campaign.campaign_id, Flow.RETURNED, units)
+        return True
 
     def _run(self, lease: _Lease, *, returned: int, allowed: int) -> tuple[int, int]:
         """Units granted, and units leased out to all by then. Raises `RedisError`."""
