@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from interlude.contacts.caps import DAY_MS, MINUTE_MS, Channel, Contact
+from interlude.contacts.caps import Channel, Contact, violated
 from interlude.contacts.ledger import (
     CONTACTS_KEPT,
     KEPT_MS,
     LedgerUnavailable,
+    Outcome,
     Reservation,
     ReservationRequest,
 )
@@ -40,30 +41,26 @@ class FakeLedger:
         marker = (request.customer_id, request.campaign.campaign_hash, request.channel)
         if request.once and marker in self._once:
             repeated = self._once[marker] == request.request_hash
-            return Reservation.REPEATED if repeated else Reservation.ALREADY_CONTACTED
-        refused = self._refusal(request)
-        if refused is None:
-            self._add(request)
-            if request.once:
-                self._once[marker] = request.request_hash
-        return refused or Reservation.RESERVED
-
-    def _refusal(self, request: ReservationRequest) -> Reservation | None:
+            return Reservation(Outcome.REPEATED if repeated else Outcome.ALREADY_CONTACTED)
         contacts = self.contacts.get(request.customer_id, ())
         if request.request_hash in [contact.request_hash for contact in contacts]:
-            return Reservation.REPEATED
-        ages_ms = [request.at_ms - contact.at_ms for contact in contacts]
-        if sum(age_ms < DAY_MS for age_ms in ages_ms) >= request.campaign.contacts_per_day:
-            return Reservation.FREQUENCY_CAP
-        if ages_ms and max(0, min(ages_ms)) < request.campaign.minimum_gap_minutes * MINUTE_MS:
-            return Reservation.MINIMUM_GAP
-        return None
+            return Reservation(Outcome.REPEATED)
+        full = violated(request.windows, [contact.at_ms for contact in contacts])
+        if full is not None:
+            return Reservation(Outcome.CAPPED, full.kind)
+        self._add(request)
+        if request.once:
+            self._once[marker] = request.request_hash
+        return Reservation(Outcome.RESERVED)
 
     def _add(self, request: ReservationRequest) -> None:
-        kept = [
-            contact for contact in self.contacts.get(request.customer_id, ()) if contact.at_ms > request.at_ms - KEPT_MS
-        ]
-        kept.append(Contact(request.at_ms, request.request_hash, request.campaign.campaign_hash, request.channel))
+        known = self.contacts.get(request.customer_id, ())
+        kept = [contact for contact in known if contact.at_ms > request.at_ms - KEPT_MS]
+        campaign_hash = request.campaign.campaign_hash
+        kept.append(
+            Contact(request.at_ms, request.request_hash, campaign_hash, request.channel, withheld=request.withheld)
+        )
+        kept.sort(key=lambda contact: contact.at_ms)
         self.contacts[request.customer_id] = tuple(kept[-CONTACTS_KEPT:])
 
 
