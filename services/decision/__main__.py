@@ -5,7 +5,7 @@ import threading
 
 import structlog
 
-from interlude.contacts.campaign import InvalidCampaigns, read_campaigns
+from interlude.contacts.campaign_file import InvalidCampaigns
 from interlude.servicekit.errors import Unavailable
 from interlude.servicekit.lifecycle import refuse_to_start, stop_on_signals
 from interlude.servicekit.logs import configure_logs
@@ -51,6 +51,7 @@ def serve(
     front.stop(settings.stop_grace_seconds)
     for thread in threads:
         thread.join()
+    parts.budgets.return_all()
     parts.decision_log.write_waiting()
     try:
         parts.producer.flush(FLUSH_SECONDS)
@@ -63,8 +64,7 @@ def main() -> None:
     """Run until SIGTERM or SIGINT."""
     try:
         settings = load_settings(DecisionSettings, os.environ)
-        campaigns = read_campaigns(settings.campaign_file)
-    except (InvalidSettings, InvalidCampaigns) as error:
+    except InvalidSettings as error:
         refuse_to_start(SERVICE, error)
     configure_logs(SERVICE, settings.log_level)
     stop = stop_on_signals()
@@ -77,8 +77,8 @@ def main() -> None:
         refuse_to_start(SERVICE, PortTaken(f"cannot serve metrics on {address}: {error.strerror}"))
     telemetry.start()
     try:
-        serve(settings, compose(settings, campaigns, metrics), metrics, stop, health)
-    except (PortTaken, NoSuchFront, UnusableCertificates) as error:
+        serve(settings, compose(settings, metrics), metrics, stop, health)
+    except (InvalidCampaigns, PortTaken, NoSuchFront, UnusableCertificates) as error:
         refuse_to_start(SERVICE, error)
     finally:
         telemetry.stop()

@@ -2,13 +2,15 @@
 
 import base64
 import gc
+import secrets
 import sys
 import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from interlude.contacts.campaign import Campaigns
+from interlude.contacts.campaign_file import CampaignFile
+from interlude.contacts.leases import BudgetLeases
 from interlude.contacts.ledger import ContactLedger
 from interlude.events.topics import PARTITIONER, Topic
 from interlude.models.store import ModelStore
@@ -24,6 +26,7 @@ from services.decision.handler import DecisionHandler
 from services.decision.journal import Journal
 from services.decision.listeners import RedisListeners
 from services.decision.metrics import DecisionMetrics
+from services.decision.reserving import Reserver
 from services.decision.settings import DecisionSettings, FrontChoice
 from services.decision.tokens import TokenIssuer
 
@@ -32,6 +35,8 @@ SERVICE_VERSION = "0.1.0"
 LINGER_MS = 10
 """Decisions are written in bursts: this is enough for a burst to travel together. Outcomes reach Kafka that much later too."""
 FLUSH_SECONDS = 5.0
+REFILL_SECONDS = 0.02
+"""How often budgets are looked at to fetch discounts ahead."""
 SWITCH_SECONDS = 0.0005
 GC_THRESHOLD = 20_000
 
@@ -51,12 +56,14 @@ class DecisionParts:
 
     handler: DecisionHandler
     watcher: ChampionWatcher
+    campaigns: CampaignFile
+    budgets: BudgetLeases
     decision_log: DecisionLog
     producer: RecordProducer
 
 
-def compose(settings: DecisionSettings, campaigns: Campaigns, metrics: DecisionMetrics) -> DecisionParts:
-    """Every part of the service, nothing started, nothing connected yet."""
+def compose(settings: DecisionSettings, metrics: DecisionMetrics) -> DecisionParts:
+    """Every part of the service, nothing started, nothing connected yet. Raises `InvalidCampaigns`."""
     producer = RecordProducer(
         settings.kafka_bootstrap,
         client_id=SERVICE,
@@ -68,20 +75,30 @@ def compose(settings: DecisionSettings, campaigns: Campaigns, metrics: DecisionM
         ModelStore(settings.model_store), settings.model_public_key, metrics.model_loaded, metrics.model_refused
     )
     connections = ConnectionPerThread(settings.redis_url, timeout_ms=settings.redis_timeout_ms)
+    budgets = BudgetLeases(
+        connections,
+        holder=secrets.token_hex(8),
+        now_ms=now_ms,
+        timeout_seconds=settings.redis_timeout_ms / 1000,
+        on_units=metrics.budget_moved,
+    )
     engine = DecisionEngine(
         RedisListeners(connections, metrics.corrupt_features.inc),
-        ContactLedger(connections),
+        Reserver(ContactLedger(connections), budgets),
         watcher,
         now_ms=now_ms,
         reserve_seconds=settings.deadline_reserve_ms / 1000,
     )
     journal = Journal(producer)
+    campaigns = CampaignFile(
+        settings.campaign_file, on_loaded=lambda loaded: _campaigns_loaded(loaded, journal, metrics), on_refused=metrics.campaigns_refused
+    )
     decision_log = DecisionLog(
         journal, metrics.log_dropped.labels(Topic.DECISIONS).inc, service_version=SERVICE_VERSION
     )
     tokens = TokenIssuer(base64.b64decode(settings.token_key.get_secret_value()))
     handler = DecisionHandler(engine, campaigns, tokens, decision_log, journal, metrics, now_ms=now_ms)
-    return DecisionParts(handler, watcher, decision_log, producer)
+    return DecisionParts(handler, watcher, campaigns, budgets, decision_log, producer)
 
 
 def open_front(settings: DecisionSettings, handler: DecisionHandler, echoes: Mapping[str, bytes] = NO_ECHOES) -> Front:
@@ -105,10 +122,13 @@ def open_front(settings: DecisionSettings, handler: DecisionHandler, echoes: Map
 
 
 def start_beside(parts: DecisionParts, stop: threading.Event, poll_seconds: float) -> list[threading.Thread]:
-    """Load the champion that is there, then follow it, write the decision log and serve delivery reports, each in a thread."""
+    """Load the champion that is there, then follow it and the campaigns, fetch budgets ahead, write the decision log and serve
+    delivery reports, each in a thread."""
     parts.watcher.refresh()
     threads = [
         threading.Thread(target=parts.watcher.watch, args=(stop, poll_seconds), name="champion", daemon=True),
+        threading.Thread(target=parts.campaigns.watch, args=(stop, poll_seconds), name="campaigns", daemon=True),
+        threading.Thread(target=parts.budgets.run_until, args=(stop, REFILL_SECONDS), name="budgets", daemon=True),
         threading.Thread(target=parts.decision_log.write_until, args=(stop,), name="decision-log", daemon=True),
         threading.Thread(target=parts.producer.poll_until, args=(stop,), name="deliveries", daemon=True),
     ]

@@ -169,6 +169,31 @@ class DecisionMetrics:
         self.model_info = Gauge(
             "interlude_decision_model_info", "1 for the version that serves.", ["version"], registry=self.registry
         )
+        self.campaigns_loaded = Counter(
+            "interlude_decision_campaigns_loaded_total", "Campaign documents that began to serve.", registry=self.registry
+        )
+        self.campaigns_refused_total = Counter(
+            "interlude_decision_campaigns_refused_total",
+            "Campaign documents that were not taken. Any: the old one serves on; the log names every problem of the new.",
+            registry=self.registry,
+        )
+        self.campaigns_info = Gauge(
+            "interlude_decision_campaigns_info", "1 for the version that serves.", ["version"], registry=self.registry
+        )
+        self.budget_units = Counter(
+            "interlude_decision_budget_units_total",
+            "Discounts by campaign and way: leased from Redis, taken for an offer, given back, returned. Taken less given back "
+            "is what this replica has promised; when leased rises and taken does not, discounts lie idle here.",
+            ["campaign", "way"],
+            registry=self.registry,
+        )
+        self.sample_ratio = Gauge(
+            "interlude_decision_sample_ratio_standard_errors",
+            "How far the distinct customers of an experiment's side are from its share. Beyond 4 either way: do not trust the "
+            "experiment before you know which calls or customers are missing.",
+            ["campaign", "side"],
+            registry=self.registry,
+        )
         self.log_dropped = Counter(
             "interlude_decision_log_dropped_total",
             "Records that Kafka did not take, by topic. When it rises: look at Kafka; answers go on, training data is lost.",
@@ -184,6 +209,16 @@ class DecisionMetrics:
         self.models_loaded.inc()
         self.model_info.clear()
         self.model_info.labels(version).set(1)
+
+    def campaigns_version(self, version: str) -> None:
+        """`version` of the campaign document serves from now on."""
+        self.campaigns_loaded.inc()
+        self.campaigns_info.clear()
+        self.campaigns_info.labels(version).set(1)
+
+    def budget_moved(self, campaign_id: str, way: str, units: int) -> None:
+        """`units` of a budget went that way."""
+        self.budget_units.labels(campaign_id, way).inc(units)
 
     def model_refused(self, check: str) -> None:
         """A model failed `check`."""
