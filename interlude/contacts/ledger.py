@@ -118,6 +118,12 @@ def decode_contacts(value: bytes | None) -> tuple[Contact, ...]:
         raise _corrupt(value) from error
 
 
+def encode_contact(contact: Contact) -> bytes:
+    """One row of a value of `c:{id}`; a value is its rows, oldest first."""
+    channel = contact.channel.value | (_WITHHELD if contact.withheld else 0)
+    return _CONTACT.pack(contact.at_ms, contact.request_hash, contact.campaign_hash, channel)
+
+
 def _corrupt(value: bytes) -> CorruptContacts:
     return CorruptContacts(f"contacts of {len(value)} bytes do not decode")
 
@@ -160,9 +166,8 @@ def _command(request: ReservationRequest) -> tuple[Argument, ...]:
     keys = [contacts_key(request.customer_id)]
     if request.once:
         keys.append(once_key(request.customer_id, campaign, channel))
-    channel_byte = channel.value | (_WITHHELD if request.withheld else 0)
-    contact = _CONTACT.pack(request.at_ms, request.request_hash, campaign.campaign_hash, channel_byte)
-    arguments: list[Argument] = [contact, CONTACTS_KEPT, KEPT_MS, ONCE_KEPT_MS]
+    contact = Contact(request.at_ms, request.request_hash, campaign.campaign_hash, channel, request.withheld)
+    arguments: list[Argument] = [encode_contact(contact), CONTACTS_KEPT, KEPT_MS, ONCE_KEPT_MS]
     for window in request.windows:
         arguments += (window.since_ms, window.limit)
     return _SCRIPT.command(keys, arguments)

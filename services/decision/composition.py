@@ -91,7 +91,9 @@ def compose(settings: DecisionSettings, metrics: DecisionMetrics) -> DecisionPar
     )
     journal = Journal(producer)
     campaigns = CampaignFile(
-        settings.campaign_file, on_loaded=lambda loaded: _campaigns_loaded(loaded, journal, metrics), on_refused=metrics.campaigns_refused
+        settings.campaign_file,
+        on_loaded=lambda loaded: _campaigns_loaded(loaded, journal, metrics),
+        on_refused=metrics.campaigns_refused,
     )
     decision_log = DecisionLog(
         journal, metrics.log_dropped.labels(Topic.DECISIONS).inc, service_version=SERVICE_VERSION

@@ -170,7 +170,9 @@ class DecisionMetrics:
             "interlude_decision_model_info", "1 for the version that serves.", ["version"], registry=self.registry
         )
         self.campaigns_loaded = Counter(
-            "interlude_decision_campaigns_loaded_total", "Campaign documents that began to serve.", registry=self.registry
+            "interlude_decision_campaigns_loaded_total",
+            "Campaign documents that began to serve.",
+            registry=self.registry,
         )
         self.campaigns_refused_total = Counter(
             "interlude_decision_campaigns_refused_total",

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from interlude.contacts.budget import BudgetState
+from interlude.contacts.campaign import Campaign
 from interlude.contacts.caps import Channel, Contact, violated
 from interlude.contacts.ledger import (
     CONTACTS_KEPT,
@@ -11,8 +13,9 @@ from interlude.contacts.ledger import (
     Outcome,
     Reservation,
     ReservationRequest,
+    encode_contact,
 )
-from interlude.features.codec import CorruptValue, HotFeatures, decode_hot
+from services.decision.answers import read_listener
 from services.decision.champion import Serving
 from services.decision.listeners import Listener, ListenersUnavailable
 
@@ -82,9 +85,38 @@ class FakeListeners:
         if not self.available:
             raise ListenersUnavailable("told so")
         return [
-            Listener(_decoded(self.features.get(customer_id)), self.contacts.get(customer_id, ()))
+            Listener(
+                read_listener(self.features.get(customer_id, b"")),
+                self.features.get(customer_id, b""),
+                b"".join(map(encode_contact, self.contacts.get(customer_id, ()))),
+            )
             for customer_id in customer_ids
         ]
+
+
+@dataclass
+class FakeBudgets:
+    """Budgets in a dictionary, by campaign id. `stale`: what the policy is told is older than what is left."""
+
+    units: dict[str, int] = field(default_factory=dict)
+    stale: bool = False
+    closed: BudgetState = BudgetState.SPENT
+
+    def state(self, campaign: Campaign, _now_ms: int) -> BudgetState:
+        """Open while there are units."""
+        return BudgetState.OPEN if self.units[campaign.campaign_id] or self.stale else self.closed
+
+    def take(self, campaign: Campaign, _now_ms: int) -> bool:
+        """One unit, if there is one."""
+        self.stale = False
+        if not self.units[campaign.campaign_id]:
+            return False
+        self.units[campaign.campaign_id] -= 1
+        return True
+
+    def give_back(self, campaign: Campaign) -> None:
+        """The unit is there again."""
+        self.units[campaign.campaign_id] += 1
 
 
 @dataclass
@@ -92,10 +124,3 @@ class FakeChampion:
     """Serves what it is given."""
 
     serving: Serving | None = None
-
-
-def _decoded(value: bytes | None) -> HotFeatures | None:
-    try:
-        return None if value is None else decode_hot(value)
-    except CorruptValue:
-        return None
