@@ -11,6 +11,7 @@ from interlude.features.schema import RECENT_LISTENS, SESSION_PAUSE_MS
 from interlude.features.session import in_session, nth_newest_listen_ms
 from services.decision.policy.changes import Change, Way, apply, campaign_change, play, wait_until
 from services.decision.policy.facts import Facts
+from services.decision.policy.quick_contacts import frequency_cap, listening_hour, minimum_gap
 from services.decision.policy.reasons import Reason
 from services.decision.policy.rule import Matches, Rule
 from services.decision.policy.texts import counted, elapsed
@@ -180,6 +181,7 @@ FREQUENCY_CAP: Final = Rule(
     "contacts of all campaigns in every channel, in an hour, a day, a week and a session, with the caps of each",
     "wait until enough contacts have left the period, or the session is over; raise the cap",
     ("contacts_per_hour", "contacts_per_day", "contacts_per_week", "contacts_per_session"),
+    quick=frequency_cap,
 )
 MINIMUM_GAP: Final = Rule(
     Reason.MINIMUM_GAP,
@@ -190,6 +192,7 @@ MINIMUM_GAP: Final = Rule(
     "wait, and listen to more tracks",
     ("minimum_gap_minutes", "minimum_gap_tracks"),
     concerns=_has_gap,
+    quick=minimum_gap,
 )
 LISTENING_HOUR: Final = Rule(
     Reason.LISTENING_HOUR,
@@ -200,4 +203,5 @@ LISTENING_HOUR: Final = Rule(
     "listen on until fewer contacts are in the hour, or raise the cap",
     ("contacts_per_listening_hour",),
     concerns=lambda campaign: campaign.contacts_per_listening_hour is not None,
+    quick=listening_hour,
 )

@@ -27,8 +27,8 @@ class _Course(NamedTuple):
     steps: tuple[tuple[Matches, Verdict], ...]
     shown: tuple[Verdict, Verdict]
     """At or above the threshold: not held out, held out."""
-    explored: tuple[Verdict, Verdict]
-    """Below the threshold, and explored: not held out, held out."""
+    explored: tuple[Verdict, Verdict] | None
+    """Below the threshold, and explored: not held out, held out; None where nothing is explored."""
 
 
 def decide(facts: Facts) -> Verdict:
@@ -37,7 +37,8 @@ def decide(facts: Facts) -> Verdict:
     for matches, verdict in steps:
         if matches(facts):
             return verdict
-    return (explored if is_below(facts) else shown)[facts.assignment.holdout]
+    outcomes = shown if explored is None or not is_below(facts) else explored
+    return outcomes[facts.assignment.holdout]
 
 
 def _follow(campaign: Campaign) -> _Course:
@@ -45,7 +46,10 @@ def _follow(campaign: Campaign) -> _Course:
     withheld, independently of one another and of everything that the rules before look at."""
     e, h = campaign.exploration_rate, campaign.holdout_share
     steps = [
-        (rule.matches, Verdict(rule.reason, 1 - e if rule is LOW_SCORE else CERTAIN))
+        (
+            rule.quick(campaign) if rule.quick else rule.matches,
+            Verdict(rule.reason, 1 - e if rule is LOW_SCORE else CERTAIN),
+        )
         for rule in RULES
         if rule is not HOLDOUT and rule.concerns(campaign)
     ]
@@ -53,7 +57,7 @@ def _follow(campaign: Campaign) -> _Course:
         campaign,
         tuple(steps),
         (Verdict(Reason.SHOW, 1 - h), Verdict(Reason.HOLDOUT, h)),
-        (Verdict(Reason.EXPLORED, e * (1 - h)), Verdict(Reason.HOLDOUT, e * h)),
+        (Verdict(Reason.EXPLORED, e * (1 - h)), Verdict(Reason.HOLDOUT, e * h)) if e else None,
     )
 
 

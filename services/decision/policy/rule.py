@@ -35,3 +35,5 @@ class Rule:
     """The rungs of answers that it decides."""
     concerns: Callable[[Campaign], bool] = _always
     """Whether it can match at all with this campaign: a decision leaves those that cannot out."""
+    quick: Callable[[Campaign], Matches] | None = None
+    """`matches` for the facts of one campaign, made faster by what is known of it; None: it is fast enough."""

@@ -10,7 +10,7 @@ from services.decision.policy.texts import yes_no
 
 
 def _has_no_probability(facts: Facts) -> bool:
-    return click_probability(facts) is None
+    return facts.score is None and not by_prior(facts)
 
 
 def _model_text(facts: Facts) -> str:
@@ -65,7 +65,7 @@ LOW_SCORE: Final = Rule(
     _is_low,
     _score_text,
     _low_ways,
-    "the score, or the prior, with the threshold of the arm, the model or the prior, the first there is; chance with the rate explored",
+    "the score, or the prior, with the threshold of the arm, the model or the prior, the first there is; chance where explored",
     "a higher score",
     ("arms", "prior_click_probability", "prior_threshold", "exploration_rate"),
     (Rung.FULL, Rung.PRIOR),
