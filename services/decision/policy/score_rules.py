@@ -4,7 +4,7 @@ from typing import Final
 
 from services.decision.policy.changes import SCORE, Change, Way, campaign_change
 from services.decision.policy.facts import Facts, by_prior, click_probability, is_below, is_explored, threshold
-from services.decision.policy.reasons import Reason, Rung
+from services.decision.policy.reasons import UNREAD, Reason, Rung
 from services.decision.policy.rule import Rule
 from services.decision.policy.texts import yes_no
 
@@ -16,6 +16,8 @@ def _has_no_probability(facts: Facts) -> bool:
 def _model_text(facts: Facts) -> str:
     if facts.score is not None:
         return "the model was asked"
+    if facts.rung in UNREAD:
+        return "nothing was read that could be scored"
     missing = "no model is loaded" if facts.model_threshold is None else "no features to score"
     return f"{missing}; decided by the prior" if by_prior(facts) else missing
 
@@ -38,7 +40,7 @@ def _score_text(facts: Facts) -> str:
     name = "prior" if facts.score is None else "score"
     score = "no score" if probability is None else f"{name} {probability:.4f}"
     rate = facts.campaign.exploration_rate
-    explored = f", explored below chance {rate:.4f}: {facts.chance:.4f}" if rate else ""
+    explored = f", explored where chance {facts.chance:.4f} is below {rate:.4f}" if rate else ""
     return f"{score}, threshold {threshold(facts):.4f}{explored}"
 
 
