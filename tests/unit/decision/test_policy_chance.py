@@ -79,9 +79,7 @@ def test_realised_shares_are_the_propensities() -> None:
     for customer_id in range(customers):
         assignment = assign(_CAMPAIGN, customer_id)
         score = (0.2, 0.4, 0.6)[customer_id % 3]
-        verdict = decide(
-            _facts(score, drawn=chance(_CAMPAIGN, customer_id, f"q{customer_id}"), assignment=assignment)
-        )
+        verdict = decide(_facts(score, drawn=chance(_CAMPAIGN, customer_id, f"q{customer_id}"), assignment=assignment))
         arms[assignment.arm] += 1
         held_out += assignment.holdout
         asked[assignment.arm, score] += 1
