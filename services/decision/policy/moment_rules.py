@@ -25,13 +25,18 @@ def _is_cooling_down(facts: Facts) -> bool:
     )
 
 
+def _happened_ms(facts: Facts) -> tuple[int | None, int | None]:
+    """The newest dismissal and the newest offer taken."""
+    listener = facts.listener
+    return (None, None) if listener is None else (listener.last_dismiss_ms, listener.last_conversion_ms)
+
+
 def _cool_down_text(facts: Facts) -> str:
-    listener, campaign = facts.listener, facts.campaign
-    dismissed = None if listener is None else listener.last_dismiss_ms
-    taken = None if listener is None else listener.last_conversion_ms
+    campaign = facts.campaign
+    dismissed_ms, taken_ms = _happened_ms(facts)
     return (
-        f"{_ago('offer dismissed', dismissed, facts.now_ms)}, cool-down {campaign.cool_down_after_dismiss_hours} h; "
-        f"{_ago('offer taken', taken, facts.now_ms)}, cool-down {campaign.cool_down_after_conversion_days} d"
+        f"{_ago('offer dismissed', dismissed_ms, facts.now_ms)}, cool-down {campaign.cool_down_after_dismiss_hours} h; "
+        f"{_ago('offer taken', taken_ms, facts.now_ms)}, cool-down {campaign.cool_down_after_conversion_days} d"
     )
 
 
@@ -40,32 +45,20 @@ def _ago(what: str, happened_ms: int | None, now_ms: int) -> str:
 
 
 def _cool_down_ways(facts: Facts) -> tuple[Way, ...]:
-    listener, campaign, now_ms = facts.listener, facts.campaign, facts.now_ms
-    if listener is None:
-        return ()
-    ends: list[int] = []
-    fields: list[Change] = []
-    for field, happened_ms, span, unit, unit_ms in (
-        (
-            "cool_down_after_dismiss_hours",
-            listener.last_dismiss_ms,
-            campaign.cool_down_after_dismiss_hours,
-            "h",
-            HOUR_MS,
-        ),
-        (
-            "cool_down_after_conversion_days",
-            listener.last_conversion_ms,
-            campaign.cool_down_after_conversion_days,
-            "d",
-            DAY_MS,
-        ),
+    campaign, now_ms = facts.campaign, facts.now_ms
+    dismissed_ms, taken_ms = _happened_ms(facts)
+    hours, days = campaign.cool_down_after_dismiss_hours, campaign.cool_down_after_conversion_days
+    ends_ms: list[int] = []
+    lowered: list[Change] = []
+    for field, happened_ms, span, unit_ms in (
+        ("cool_down_after_dismiss_hours", dismissed_ms, hours, HOUR_MS),
+        ("cool_down_after_conversion_days", taken_ms, days, DAY_MS),
     ):
         if happened_ms is not None and _is_within(happened_ms, span * unit_ms, now_ms):
-            ends.append(happened_ms + span * unit_ms)
+            ends_ms.append(happened_ms + span * unit_ms)
             lower = max(0, (now_ms - happened_ms) // unit_ms)
-            fields.append(campaign_change(field, lower, f"lower {field} to {lower} {unit}"))
-    return ((wait_until(max(ends), facts),), tuple(fields))
+            lowered.append(campaign_change(field, lower, f"lower {field} to {lower}"))
+    return ((wait_until(max(ends_ms), facts),), tuple(lowered))
 
 
 def _is_at_the_beginning(facts: Facts) -> bool:

@@ -90,9 +90,9 @@ def test_a_campaign_that_no_document_could_hold_is_refused() -> None:
     ],
 )
 def test_a_bit_of_the_profile_is_set_and_cleared(field: str, flag: ProfileFlag) -> None:
-    without = _applied(**{f"profile__{field}": False})
+    without = apply((Change(f"profile.{field}", False, ""),), _FACTS)
     assert without == _FACTS._replace(listener=_LISTENER._replace(flags=15 & ~flag))
-    assert _applied(without, **{f"profile__{field}": True}) == _FACTS
+    assert apply((Change(f"profile.{field}", True, ""),), without) == _FACTS
 
 
 def test_the_level_is_replaced() -> None:
