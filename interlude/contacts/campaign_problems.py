@@ -36,7 +36,12 @@ _EXPECTED: Final = {
     "datetime_from_date_parsing": "a time, as in 2027-01-31T08:00:00+01:00",
 }
 _SHOWN_LENGTH: Final = 60
-_PARTS: Final = {"budget": Budget, "arms": Arm}
+_FIELDS: Final = {
+    "document": list(Campaigns.model_fields),
+    "campaign": list(Campaign.model_fields),
+    "budget": list(Budget.model_fields),
+    "arms": list(Arm.model_fields),
+}
 _NEEDED_BY: Final = {"starts_at": ("ends_at", "budget"), "ends_at": ("starts_at", "budget")}
 """What cannot be judged without a field."""
 
@@ -53,15 +58,14 @@ def find_problems(document: object, error: ValidationError) -> tuple[str, ...]:
     A rule about two fields is only looked at when every field is well-formed, and one about two campaigns when every campaign
     is. So what is wrong is taken out of a copy, and the rest looked at again.
     """
-    rest: Any = copy.deepcopy(document)
+    rest = copy.deepcopy(document)
     found: list[str] = []
     remaining: ValidationError | None = error
     while remaining is not None:
         details = [detail for detail in remaining.errors(include_url=False) if not _is_an_echo(detail)]
         found += [problem for detail in details for problem in _describe(detail)]
-        if not details or not all([_take_out(rest, detail["loc"]) for detail in details]):
-            break
-        remaining = _error_in(rest)
+        taken_out = [_take_out(rest, detail["loc"]) for detail in details]
+        remaining = _error_in(rest) if taken_out and all(taken_out) else None
     return tuple(found)
 
 
@@ -148,6 +152,6 @@ def _shown(value: object) -> str:
 
 
 def _unknown_field(place: tuple[int | str, ...]) -> str:
-    model = {1: Campaigns, 3: Campaign}.get(len(place)) or _PARTS[str(place[2])]
-    alike = difflib.get_close_matches(str(place[-1]), model.model_fields, n=1)
+    fields = _FIELDS["document" if len(place) == 1 else "campaign" if len(place) == 3 else str(place[2])]
+    alike = difflib.get_close_matches(str(place[-1]), fields, n=1)
     return f"is no field; did you mean {alike[0]}?" if alike else "is no field"

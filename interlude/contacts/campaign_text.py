@@ -5,8 +5,9 @@ a small text can describe a huge document. Times stay text: what they mean is th
 """
 
 import json
+import re
 from collections.abc import Hashable
-from typing import Any, Final, NoReturn
+from typing import Any, ClassVar, Final, NoReturn
 
 import yaml
 
@@ -21,7 +22,7 @@ def parse_text(content: bytes) -> object:
     """The document as mappings, lists, text, numbers and booleans. Raises `UnreadableText`, with the line where there is one."""
     try:
         text = content.decode("utf-8-sig")
-        return _from_json(text) if text.lstrip().startswith("{") else yaml.load(text, _Loader)  # noqa: S506 - a safe one
+        return _from_json(text) if text.lstrip().startswith("{") else yaml.load(text, _Loader)
     except UnicodeDecodeError as error:
         raise UnreadableText(f"is not UTF-8: byte {error.start} is 0x{content[error.start]:02x}") from error
     except json.JSONDecodeError as error:
@@ -57,7 +58,7 @@ def _refuse_constant(name: str) -> NoReturn:
 class _Loader(yaml.SafeLoader):
     """YAML's plain values, without duplicate keys, aliases and times."""
 
-    yaml_implicit_resolvers = {
+    yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, re.Pattern[str]]]]] = {
         first: [(tag, pattern) for tag, pattern in resolvers if tag != _TIME_TAG]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
@@ -65,7 +66,8 @@ class _Loader(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         """As YAML, but an alias is an error."""
         if self.check_event(yaml.AliasEvent):
-            raise yaml.composer.ComposerError(None, None, "aliases are not taken", self.peek_event().start_mark)
+            event = self.get_event()  # type: ignore[no-untyped-call]
+            raise yaml.composer.ComposerError(None, None, "aliases are not taken", event.start_mark)
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
