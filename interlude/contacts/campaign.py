@@ -171,6 +171,11 @@ class Campaign(_Document):
         """`ends_at` in epoch ms."""
         return None if self.ends_at is None else round(self.ends_at.timestamp() * 1000)
 
+    def is_running(self, now_ms: int) -> bool:
+        """Whether this is its time: from `starts_at` on, before `ends_at`. Says nothing of the kill switch."""
+        starts_at_ms, ends_at_ms = self.starts_at_ms, self.ends_at_ms
+        return (starts_at_ms is None or starts_at_ms <= now_ms) and (ends_at_ms is None or now_ms < ends_at_ms)
+
 
 class Campaigns(_Document):
     """A checked document."""

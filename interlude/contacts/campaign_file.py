@@ -84,12 +84,12 @@ class CampaignFile:
     def __init__(
         self,
         path: str,
-        on_loaded: Callable[[str], None],
+        on_loaded: Callable[[Campaigns], None],
         on_refused: Callable[[tuple[str, ...]], None],
         check: Check = no_more_checks,
     ) -> None:
-        """Reads it for the first time. `on_loaded(version)` and `on_refused(problems)` report what became of each content
-        seen later. Raises `InvalidCampaigns`: without a document to go on with, a service must not start."""
+        """Reads it for the first time. `on_loaded(campaigns)` is told of every document that is taken, this first one included,
+        `on_refused(problems)` of every one that is not. Raises `InvalidCampaigns`: a service must not start without any."""
         self._path = path
         self._on_loaded = on_loaded
         self._on_refused = on_refused
@@ -97,6 +97,7 @@ class CampaignFile:
         self._seen = _read(path) if path else b""
         self._refused: tuple[str, ...] = ()
         self._current = parse_campaigns(self._seen, path, check) if path else _checked(DEFAULT_CAMPAIGNS, check)
+        self._load(self._current)
 
     @property
     def current(self) -> Campaigns:
@@ -123,10 +124,13 @@ class CampaignFile:
             return
         self._refused = ()
         if campaigns.version != self._current.version:
-            campaigns.find("")  # builds its index here rather than in a decision
-            self._current = campaigns
-            self._on_loaded(campaigns.version)
-            log.info("campaigns loaded", version=campaigns.version)
+            self._load(campaigns)
+
+    def _load(self, campaigns: Campaigns) -> None:
+        campaigns.find("")  # builds its index here rather than in a decision
+        self._current = campaigns
+        self._on_loaded(campaigns)
+        log.info("campaigns loaded", version=campaigns.version)
 
     def _refuse(self, problems: tuple[str, ...]) -> None:
         """Once for each way of being wrong: a file that stays away is one refusal, not one per poll."""

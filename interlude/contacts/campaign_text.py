@@ -5,9 +5,8 @@ a small text can describe a huge document. Times stay text: what they mean is th
 """
 
 import json
-import re
 from collections.abc import Hashable
-from typing import Any, ClassVar, Final, NoReturn
+from typing import Any, Final, NoReturn
 
 import yaml
 
@@ -58,11 +57,6 @@ def _refuse_constant(name: str) -> NoReturn:
 class _Loader(yaml.SafeLoader):
     """YAML's plain values, without duplicate keys, aliases and times."""
 
-    yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, re.Pattern[str]]]]] = {
-        first: [(tag, pattern) for tag, pattern in resolvers if tag != _TIME_TAG]
-        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         """As YAML, but an alias is an error."""
         if self.check_event(yaml.AliasEvent):
@@ -83,3 +77,9 @@ class _Loader(yaml.SafeLoader):
                 )
             seen.add(key)
         return super().construct_mapping(node, deep)
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != _TIME_TAG]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
