@@ -2,7 +2,7 @@
 
 import os
 
-from interlude.contacts.campaign import read_campaigns
+from interlude.contacts.campaign_file import read_campaigns
 from interlude.servicekit.lifecycle import stop_on_signals
 from interlude.servicekit.logs import configure_logs
 from interlude.servicekit.settings import load_settings

@@ -233,7 +233,7 @@ def test_the_service_names_every_problem_and_does_not_start(tmp_path: Path) -> N
     }
     cases = (
         ({"SMS_PHONE_KEY": "x"}, ("SMS_KAFKA_BOOTSTRAP is missing", "SMS_PHONE_KEY: ")),
-        ({**good, "SMS_CAMPAIGN_FILE": str(campaigns)}, ("campaigns.0.sms_text: takes 71 units in UCS_2",)),
+        ({**good, "SMS_CAMPAIGN_FILE": str(campaigns)}, ("campaigns[0].sms_text: takes 71 units in UCS_2",)),
     )
     for place, (environment, problems) in enumerate(cases):
         service = ServiceProcess(
