@@ -22,23 +22,31 @@ class Record(NamedTuple):
 
 def to_record(message: Message, *, customer_id: int, event_id: str, at_ms: int, source: str) -> Record:
     """`message` as a record. `source` names the writing service, `at_ms` is event time in epoch ms."""
-    headers = [
+    return serialized_record(
+        message.SerializeToString(),
+        message.DESCRIPTOR.name,
+        customer_id=customer_id,
+        event_id=event_id,
+        at_ms=at_ms,
+        source=source,
+    )
+
+
+def serialized_record(
+    value: bytes, message_name: str, *, customer_id: int, event_id: str, at_ms: int, source: str
+) -> Record:
+    """The same of a message that is serialised already; `message_name` is its type, without the package."""
+    headers = [*_shared_headers(message_name, source, at_ms), ("ce_id", event_id.encode())]
+    return Record(b"%d" % customer_id, value, headers)
+
+
+@functools.lru_cache(maxsize=64)
+def _shared_headers(message_name: str, source: str, at_ms: int) -> tuple[tuple[str, bytes], ...]:
+    """Kept for a while: what was decided in one batch has one time."""
+    return (
         ("content-type", _CONTENT_TYPE),
         ("ce_specversion", b"1.0"),
-        ("ce_id", event_id.encode()),
-        ("ce_type", _type(message.DESCRIPTOR.name)),
+        ("ce_type", (TYPE_PREFIX + message_name).encode()),
         ("ce_source", source.encode()),
-        ("ce_time", _time(at_ms)),
-    ]
-    return Record(b"%d" % customer_id, message.SerializeToString(), headers)
-
-
-@functools.cache
-def _type(name: str) -> bytes:
-    return (TYPE_PREFIX + name).encode()
-
-
-@functools.lru_cache(maxsize=16)
-def _time(at_ms: int) -> bytes:
-    """Kept for a while: what was decided in one batch has one time."""
-    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").encode()
+        ("ce_time", datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").encode()),
+    )

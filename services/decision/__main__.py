@@ -6,7 +6,6 @@ import threading
 import structlog
 
 from interlude.contacts.campaign import InvalidCampaigns, read_campaigns
-from interlude.servicekit.errors import Unavailable
 from interlude.servicekit.lifecycle import refuse_to_start, stop_on_signals
 from interlude.servicekit.logs import configure_logs
 from interlude.servicekit.settings import InvalidSettings, load_settings
@@ -23,6 +22,7 @@ from services.decision.composition import (
 from services.decision.fronts import PortTaken
 from services.decision.metrics import DecisionMetrics
 from services.decision.settings import DecisionSettings
+from services.decision.spill import SpillTaken
 
 BEAT_SECONDS = 1.0
 
@@ -48,11 +48,7 @@ def serve(
     front.stop(settings.stop_grace_seconds)
     for thread in threads:
         thread.join()
-    parts.decision_log.write_waiting()
-    try:
-        parts.producer.flush(FLUSH_SECONDS)
-    except Unavailable as error:
-        log.error("records lost at stop", reason=str(error))
+    parts.recording.finish(FLUSH_SECONDS)
     log.info("stopped")
 
 
@@ -75,7 +71,7 @@ def main() -> None:
     telemetry.start()
     try:
         serve(settings, compose(settings, campaigns, metrics), metrics, stop, health)
-    except (PortTaken, NoSuchFront) as error:
+    except (PortTaken, NoSuchFront, SpillTaken) as error:
         refuse_to_start(SERVICE, error)
     finally:
         telemetry.stop()

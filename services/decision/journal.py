@@ -3,18 +3,24 @@
 from typing import Final, Protocol
 
 from interlude.events.topics import Topic
-from interlude.events.writing import to_record
+from interlude.events.writing import Record, serialized_record, to_record
 from interlude.servicekit.producing import KafkaHeaders
 from interlude.v1 import decision_pb2 as pb
 from interlude.v1 import events_pb2
+from services.decision.spill import SpilledRecord
 
 SOURCE: Final = "interlude/decision"
+_DECISION: Final[str] = pb.DecisionLogged.DESCRIPTOR.name
 
 
 class RecordSink(Protocol):
-    """Where records go: a `RecordProducer`. False when there is no room."""
+    """Where records go: a `RecordProducer`. Both return False when there is no room; only `send` counts that as a record lost."""
 
     def send(self, topic: str, key: bytes | None, value: bytes | None, headers: KafkaHeaders | None = None) -> bool: ...
+
+    def try_send(
+        self, topic: str, key: bytes | None, value: bytes | None, headers: KafkaHeaders | None = None
+    ) -> bool: ...
 
 
 class Journal:
@@ -23,20 +29,37 @@ class Journal:
     def __init__(self, sink: RecordSink) -> None:
         self._sink = sink
 
-    def log_decision(self, logged: pb.DecisionLogged) -> bool:
-        """Queue one decision; False when it was dropped, which the sink has counted."""
-        record = to_record(
-            logged,
-            customer_id=logged.request.customer_id,
-            event_id=logged.decision_id,
-            at_ms=logged.decided_at_ms,
-            source=SOURCE,
+    def log_decision(self, line: bytes, *, customer_id: int, decision_id: str, at_ms: int) -> bool:
+        """Queue one serialised `DecisionLogged`; False when there is no room for it."""
+        record = serialized_record(
+            line, _DECISION, customer_id=customer_id, event_id=decision_id, at_ms=at_ms, source=SOURCE
         )
-        return self._sink.send(Topic.DECISIONS, record.key, record.value, list(record.headers))
+        return self._sink.try_send(Topic.DECISIONS, record.key, record.value, list(record.headers))
 
     def report(self, event: events_pb2.AdEvent) -> bool:
         """Queue one ad event; False when there is no room for it."""
-        record = to_record(
-            event, customer_id=event.customer_id, event_id=event.event_id, at_ms=event.at_ms, source=SOURCE
-        )
+        record = _ad_event_record(event)
         return self._sink.send(Topic.AD_EVENTS, record.key, record.value, list(record.headers))
+
+    def send_again(self, spilled: SpilledRecord) -> bool:
+        """Queue a record that waited on disk, as it was; False when there is no room for it."""
+        record = _record_again(spilled)
+        return self._sink.try_send(spilled.topic, record.key, record.value, list(record.headers))
+
+
+def _record_again(spilled: SpilledRecord) -> Record:
+    if spilled.topic == Topic.AD_EVENTS:
+        return _ad_event_record(events_pb2.AdEvent.FromString(spilled.value))
+    logged = pb.DecisionLogged.FromString(spilled.value)
+    return serialized_record(
+        spilled.value,
+        _DECISION,
+        customer_id=logged.request.customer_id,
+        event_id=logged.decision_id,
+        at_ms=logged.decided_at_ms,
+        source=SOURCE,
+    )
+
+
+def _ad_event_record(event: events_pb2.AdEvent) -> Record:
+    return to_record(event, customer_id=event.customer_id, event_id=event.event_id, at_ms=event.at_ms, source=SOURCE)
