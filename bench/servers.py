@@ -47,7 +47,9 @@ class Scene:
         self.keys: Final[Keys] = generate_keys()
         self.model_store_directory: Final[Path] = self.directory / "models"
         self.vectors: Final = fill_redis(redis.Redis.from_url(stack.redis), customers, time.time_ns() // 1_000_000)
-        publish_model(ModelStore(str(self.model_store_directory)), self.keys.model_private_key, self.vectors, show_share)
+        publish_model(
+            ModelStore(str(self.model_store_directory)), self.keys.model_private_key, self.vectors, show_share
+        )
         self.campaigns: Final[Path] = self.directory / "campaigns.yaml"
         self.campaigns.write_text(campaigns)
 
@@ -68,7 +70,9 @@ class Scene:
 
     def _start(self, front: str, number: int, cleanup: ExitStack) -> Server:
         addresses = choose_addresses()
-        environment = Environments(self._stack, self.keys, self.model_store_directory, addresses, self.campaigns).decision()
+        environment = Environments(
+            self._stack, self.keys, self.model_store_directory, addresses, self.campaigns
+        ).decision()
         process = ServiceProcess.launch(
             f"bench-{front}-{number}",
             "bench.server",

@@ -12,9 +12,7 @@ _DEADLINE_SECONDS = 30.0
 """What is measured here is what is answered, not how soon."""
 
 
-def ask_all(
-    targets: Sequence[str], requests: Sequence[pb.DecideRequest], *, in_flight: int
-) -> list[pb.DecideResponse]:
+def ask_all(targets: Sequence[str], requests: Sequence[pb.DecideRequest], *, in_flight: int) -> list[pb.DecideResponse]:
     """The answers, in the order of `requests`, which go to `targets` in turn, `in_flight` of them at any time."""
     return asyncio.run(_ask_all(targets, requests, in_flight))
 

@@ -67,7 +67,15 @@ def _deviations() -> dict[str, float]:
         drawn = chance(_CAMPAIGN, customer_id, f"q{customer_id}")
         reason, propensity = decide(
             Facts(
-                _CAMPAIGN, _NOW_MS, Rung.FULL, _LISTENER, (), score, _MODEL_THRESHOLD, assignment=assignment, chance=drawn
+                _CAMPAIGN,
+                _NOW_MS,
+                Rung.FULL,
+                _LISTENER,
+                (),
+                score,
+                _MODEL_THRESHOLD,
+                assignment=assignment,
+                chance=drawn,
             )
         )
         arms[assignment.arm] += 1

@@ -10,7 +10,7 @@ from bench.population import hot_values
 from interlude.contacts.budget import BudgetState
 from interlude.contacts.campaign import Arm, Budget, Campaign
 from interlude.contacts.caps import Channel, Contact
-from interlude.contacts.ledger import encode_contacts
+from interlude.contacts.ledger import encode_contact
 from interlude.features.codec import decode_hot
 from services.decision.answers import Question, facts_of
 from services.decision.policy import decide
@@ -54,11 +54,9 @@ def _microseconds(campaign: Campaign, now_ms: int) -> float:
     source = random.Random(_SEED)
     values = hot_values(BATCH, now_ms)
     contacts = [
-        encode_contacts(
-            [
-                Contact(now_ms - source.randrange(48 * _HOUR_MS), source.getrandbits(64), 1, Channel.PLAYER)
-                for _ in range(source.randrange(4))
-            ]
+        b"".join(
+            encode_contact(Contact(now_ms - source.randrange(48 * _HOUR_MS), source.getrandbits(64), 1, Channel.PLAYER))
+            for _ in range(source.randrange(4))
         )
         for _ in range(BATCH)
     ]

@@ -54,9 +54,7 @@ def _shown_by_customer(servers: list[Server], campaign_id: str, customers: range
         for number in range(DECISIONS)
     ]
     answers = ask_all([server.target for server in servers], requests, in_flight=IN_FLIGHT)
-    shown = Counter(
-        request.customer_id for request, answer in zip(requests, answers, strict=True) if answer.show
-    )
+    shown = Counter(request.customer_id for request, answer in zip(requests, answers, strict=True) if answer.show)
     degraded = sum(answer.degraded for answer in answers)
     print(f"{campaign_id}: {shown.total():,} of {len(answers):,} shown, {degraded} degraded", flush=True)
     return shown
@@ -67,9 +65,7 @@ def _seen_by_next_call(servers: list[Server]) -> int:
     there, back = [server.target for server in servers], [server.target for server in reversed(servers)]
     first = ask_all(there, [_once(customer_id, "first") for customer_id in _NEXT], in_flight=IN_FLIGHT)
     second = ask_all(back, [_once(customer_id, "second") for customer_id in _NEXT], in_flight=IN_FLIGHT)
-    seen = sum(
-        one.show and other.reason == pb.REASON_FREQUENCY_CAP for one, other in zip(first, second, strict=True)
-    )
+    seen = sum(one.show and other.reason == pb.REASON_FREQUENCY_CAP for one, other in zip(first, second, strict=True))
     print(f"once: {sum(answer.show for answer in first):,} shown, {seen:,} of them seen by the next call", flush=True)
     return seen
 

@@ -43,13 +43,14 @@ class AsyncDecisionClient:
         target: str,
         *,
         deadline_ms: int = DEADLINE_MS,
+        credentials: grpc.ChannelCredentials | None = None,
         channel: grpc.aio.Channel | None = None,
         hedging: Hedging | None = None,
         observer: CallObserver | None = None,
     ) -> None:
         """As `DecisionClient`, with a channel of `grpc.aio`."""
         self._deadline_seconds = deadline_ms / 1000
-        self._channel = channel or grpc.aio.insecure_channel(target, options=options_for(target))
+        self._channel = channel or _channel(target, credentials)
         self._stub: decision_pb2_grpc.DecisionServiceAsyncStub = decision_pb2_grpc.DecisionServiceStub(self._channel)
         self._hedger = None if hedging is None else Hedger(hedging, self._deadline_seconds)
         self._observer = observer
@@ -130,3 +131,10 @@ def _status_of(error: BaseException) -> str:
     if task is not None and task.cancelling():
         raise error
     return grpc.StatusCode.CANCELLED.name
+
+
+def _channel(target: str, credentials: grpc.ChannelCredentials | None) -> grpc.aio.Channel:
+    options = options_for(target)
+    if credentials is None:
+        return grpc.aio.insecure_channel(target, options)
+    return grpc.aio.secure_channel(target, credentials, options)

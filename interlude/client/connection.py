@@ -43,6 +43,9 @@ CHANNEL_OPTIONS: Final[tuple[tuple[str, str | int], ...]] = (
 
 
 def options_for(target: str) -> list[tuple[str, str | int]]:
-    """`CHANNEL_OPTIONS`, and a name for a list of addresses: gRPC makes the authority of the list, which servers refuse."""
+    """`CHANNEL_OPTIONS`, and a name for a list of addresses: gRPC makes the authority of the list, which servers refuse.
+
+    With TLS it is also the name that every server's certificate must have: a list says nothing else of whom it means.
+    """
     is_list = "," in target
     return [*CHANNEL_OPTIONS, ("grpc.default_authority", "decision")] if is_list else list(CHANNEL_OPTIONS)

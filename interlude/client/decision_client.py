@@ -34,17 +34,19 @@ class DecisionClient:
         target: str,
         *,
         deadline_ms: int = DEADLINE_MS,
+        credentials: grpc.ChannelCredentials | None = None,
         channel: grpc.Channel | None = None,
         hedging: Hedging | None = None,
         observer: CallObserver | None = None,
     ) -> None:
         """`target` is "host:port" or any gRPC name; "dns:///name:port" is spread over all its addresses.
 
-        `channel` replaces the insecure one made for it (TLS, proxies: make it with `CHANNEL_OPTIONS`). With `hedging`, slow
-        questions are asked twice; `observer` hears of every call.
+        With `credentials` (`grpc.ssl_channel_credentials`) it speaks TLS; gRPC keeps them as they are, so make a new client
+        when your own certificate was renewed. `channel` replaces the one made for `target` (proxies: make it with
+        `CHANNEL_OPTIONS`). With `hedging`, slow questions are asked twice; `observer` hears of every call.
         """
         self._deadline_seconds = deadline_ms / 1000
-        self._channel = channel or grpc.insecure_channel(target, options=options_for(target))
+        self._channel = channel or _channel(target, credentials)
         self._stub = decision_pb2_grpc.DecisionServiceStub(self._channel)
         self._hedger = None if hedging is None else Hedger(hedging, self._deadline_seconds)
         self._observer = observer
@@ -108,3 +110,10 @@ class DecisionClient:
             return call.hedged
 
         return first_answer(send, self._deadline_seconds, delay_seconds, may_send_again)
+
+
+def _channel(target: str, credentials: grpc.ChannelCredentials | None) -> grpc.Channel:
+    options = options_for(target)
+    if credentials is None:
+        return grpc.insecure_channel(target, options)
+    return grpc.secure_channel(target, credentials, options)

@@ -1,23 +1,26 @@
 """The contact ledger in Redis: one value per listener, for both channels.
 
-`c:{id}` holds the newest contacts, 25 bytes each. A reservation checks the caps and adds its contact in one atomic step, so
-that the very next reader, on any replica and in either channel, sees it.
+`c:{id}` holds the newest contacts, 25 bytes each, in the order of their times. A reservation checks the caps and adds its
+contact in one atomic step, so that the very next reader, on any replica and in either channel, sees it.
+
+The times are those of whoever reserved. A contact from a clock that runs ahead is later than every window's begin: it
+counts from its reservation on, and as much longer as that clock was ahead.
 """
 
-import hashlib
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
-from importlib.resources import files
-from typing import Any, Final, Protocol
+from typing import Final, NamedTuple
 
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import RedisError
 
 from interlude.contacts.campaign import Campaign
-from interlude.contacts.caps import DAY_MS, MINUTE_MS, Channel, Contact
+from interlude.contacts.caps import DAY_MS, CapKind, CapWindow, Channel, Contact
+from interlude.contacts.script import Argument, Commands, Script
 
 CONTACTS_KEPT: Final = 64
+"""More than any cap allows: as the oldest go first, no cap misses a contact that it would have to count."""
+
 KEPT_MS: Final = 35 * DAY_MS
 """Nothing that a cap looks at is older."""
 
@@ -25,31 +28,46 @@ ONCE_KEPT_MS: Final = 400 * DAY_MS
 """How long "once per customer and campaign" is remembered: longer than any campaign runs."""
 
 _CONTACT: Final = struct.Struct("<QQQB")
-_RESERVE: Final = files("interlude.contacts").joinpath("reserve.lua").read_text()
-_RESERVE_SHA: Final = hashlib.sha1(_RESERVE.encode(), usedforsecurity=False).hexdigest()
-"""The name under which Redis keeps the script."""
+_TIMES_AND_REQUESTS: Final = tuple(struct.Struct("<" + "QQ9x" * rows) for rows in range(CONTACTS_KEPT + 1))
+"""By number of rows: one call for a whole ledger, every decision reads one."""
+
+_WITHHELD: Final = 0x80
+_SCRIPT: Final = Script("reserve.lua")
 
 
-class Reservation(Enum):
-    """What became of a request for a contact; the value is what the script returns."""
+class Outcome(Enum):
+    """What became of a request for a contact."""
 
-    RESERVED = b"reserved"
-    REPEATED = b"repeated"
-    FREQUENCY_CAP = b"frequency_cap"
-    MINIMUM_GAP = b"minimum_gap"
-    ALREADY_CONTACTED = b"already_contacted"
+    RESERVED = "reserved"
+    REPEATED = "repeated"
+    """This very request has its contact already."""
+    CAPPED = "capped"
+    ALREADY_CONTACTED = "already_contacted"
+    """By another request for the same campaign, with `once`."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReservationRequest:
-    """A contact that is about to be made. `once` refuses a second one of this campaign in this channel, ever."""
+class Reservation(NamedTuple):
+    """The answer to a request; `cap` is the first cap that was full, with CAPPED."""
+
+    outcome: Outcome
+    cap: CapKind | None = None
+
+
+class ReservationRequest(NamedTuple):
+    """A contact that is about to be made, unless one of `windows` is full.
+
+    `once` refuses a second one of this campaign in this channel, ever. `withheld`: the customer is in the holdout; the contact
+    counts like any other, though nothing is shown.
+    """
 
     customer_id: int
     request_hash: int
     campaign: Campaign
     channel: Channel
     at_ms: int
+    windows: tuple[CapWindow, ...]
     once: bool = False
+    withheld: bool = False
 
 
 class LedgerUnavailable(Exception):
@@ -70,24 +88,44 @@ def once_key(customer_id: int, campaign: Campaign, channel: Channel) -> str:
     return f"o:{{{customer_id}}}:{campaign.campaign_hash:016x}:{channel.value}"
 
 
+def contact_times(value: bytes | None, request_hash: int) -> tuple[int, ...]:
+    """When the contacts in a value of `c:{id}` were, in epoch ms, but for the one of `request_hash`: what a request has
+    reserved does not speak against it. Raises `CorruptContacts`."""
+    if not value:
+        return ()
+    try:
+        fields = _TIMES_AND_REQUESTS[len(value) // _CONTACT.size].unpack(value)
+    except (IndexError, struct.error) as error:
+        raise _corrupt(value) from error
+    if request_hash in fields:
+        pairs = zip(fields[::2], fields[1::2], strict=True)
+        return tuple([at_ms for at_ms, owner in pairs if owner != request_hash])
+    return fields[::2]
+
+
 def decode_contacts(value: bytes | None) -> tuple[Contact, ...]:
     """The contacts in a value of `c:{id}`, oldest first. Raises `CorruptContacts`."""
     if not value:
         return ()
+    if len(value) > CONTACTS_KEPT * _CONTACT.size:
+        raise _corrupt(value)
     try:
         return tuple(
-            Contact(at_ms, request_hash, campaign_hash, Channel(channel))
+            Contact(at_ms, request_hash, campaign_hash, Channel(channel & ~_WITHHELD), bool(channel & _WITHHELD))
             for at_ms, request_hash, campaign_hash, channel in _CONTACT.iter_unpack(value)
         )
     except (struct.error, ValueError) as error:
-        raise CorruptContacts(f"contacts of {len(value)} bytes do not decode") from error
+        raise _corrupt(value) from error
 
 
-class Commands(Protocol):
-    """The way to Redis: the answers to several commands in one round trip, a refused one's a `ResponseError` in its place.
-    Raises `RedisError`."""
+def encode_contact(contact: Contact) -> bytes:
+    """One row of a value of `c:{id}`; a value is its rows, oldest first."""
+    channel = contact.channel.value | (_WITHHELD if contact.withheld else 0)
+    return _CONTACT.pack(contact.at_ms, contact.request_hash, contact.campaign_hash, channel)
 
-    def call_all(self, commands: Sequence[Sequence[str | bytes | int]], timeout_seconds: float | None) -> list[Any]: ...
+
+def _corrupt(value: bytes) -> CorruptContacts:
+    return CorruptContacts(f"contacts of {len(value)} bytes do not decode")
 
 
 class ContactLedger:
@@ -104,34 +142,32 @@ class ContactLedger:
         Raises `LedgerUnavailable`, after `timeout_seconds` at the latest (None: after the longest that `commands` wait).
         """
         try:
-            return self._reserve(requests, timeout_seconds)
+            answers = _SCRIPT.run(self._commands, [_command(request) for request in requests], timeout_seconds)
         except RedisError as error:
             raise LedgerUnavailable(type(error).__name__) from error
-
-    def _reserve(self, requests: Sequence[ReservationRequest], timeout_seconds: float | None) -> list[Reservation]:
-        reservations = [("EVALSHA", _RESERVE_SHA, 2, *_keys_and_arguments(request)) for request in requests]
-        answers = self._commands.call_all(reservations, timeout_seconds)
-        if any(isinstance(answer, NoScriptError) for answer in answers):
-            # A Redis that is new, was flushed or failed over. Reserving is idempotent, so all may simply be asked again.
-            answers = self._commands.call_all([("SCRIPT", "LOAD", _RESERVE), *reservations], timeout_seconds)[1:]
-        for answer in answers:
-            if isinstance(answer, Exception):
-                raise answer
-        return [Reservation(answer) for answer in answers]
+        return [_reservation(request, answer) for request, answer in zip(requests, answers, strict=True)]
 
 
-def _keys_and_arguments(request: ReservationRequest) -> list[str | bytes | int]:
-    campaign = request.campaign
-    contact = _CONTACT.pack(request.at_ms, request.request_hash, campaign.campaign_hash, request.channel)
-    return [
-        contacts_key(request.customer_id),
-        once_key(request.customer_id, campaign, request.channel),
-        contact,
-        request.at_ms,
-        campaign.contacts_per_day,
-        DAY_MS,
-        campaign.minimum_gap_minutes * MINUTE_MS,
-        CONTACTS_KEPT,
-        KEPT_MS,
-        ONCE_KEPT_MS if request.once else 0,
-    ]
+_PLAIN_ANSWERS: Final = {
+    b"reserved": Reservation(Outcome.RESERVED),
+    b"repeated": Reservation(Outcome.REPEATED),
+    b"already_contacted": Reservation(Outcome.ALREADY_CONTACTED),
+}
+
+
+def _reservation(request: ReservationRequest, answer: bytes | int) -> Reservation:
+    if isinstance(answer, int):
+        return Reservation(Outcome.CAPPED, request.windows[answer - 1].kind)
+    return _PLAIN_ANSWERS[answer]
+
+
+def _command(request: ReservationRequest) -> tuple[Argument, ...]:
+    campaign, channel = request.campaign, request.channel
+    keys = [contacts_key(request.customer_id)]
+    if request.once:
+        keys.append(once_key(request.customer_id, campaign, channel))
+    contact = Contact(request.at_ms, request.request_hash, campaign.campaign_hash, channel, request.withheld)
+    arguments: list[Argument] = [encode_contact(contact), CONTACTS_KEPT, KEPT_MS, ONCE_KEPT_MS]
+    for window in request.windows:
+        arguments += (window.since_ms, window.limit)
+    return _SCRIPT.command(keys, arguments)

@@ -18,8 +18,8 @@ _WRONG_RECORD: Final = frozenset(
 
 KafkaHeaders = list[tuple[str, str | bytes | None]]
 
-Keep = Callable[[str, bytes], bool]
-"""Offered the topic and value of a record that Kafka did not take in time; true where it is kept to be sent again."""
+Keep = Callable[[str, bytes, bytes], bool]
+"""Offered topic, key and value of a record that Kafka did not take in time; true where it is kept to be sent again."""
 
 
 class RecordProducer:
@@ -33,7 +33,7 @@ class RecordProducer:
         partitioner: str,
         linger_ms: int = 0,
         on_undelivered: Callable[[str], None] = lambda _topic: None,
-        keep: Keep = lambda _topic, _value: False,
+        keep: Keep = lambda _topic, _key, _value: False,
     ) -> None:
         """`on_undelivered(topic)` is called for every record that was dropped or given up, unless `keep` kept it."""
         self._on_undelivered = on_undelivered
@@ -93,7 +93,12 @@ class RecordProducer:
         if error is None:
             return
         self._undelivered += 1
-        topic, value = message.topic() or "", message.value()
-        kept = error.code() not in _WRONG_RECORD and isinstance(value, bytes) and self._keep(topic, value)
+        topic, key, value = message.topic() or "", message.key(), message.value()
+        kept = (
+            error.code() not in _WRONG_RECORD
+            and isinstance(key, bytes)
+            and isinstance(value, bytes)
+            and self._keep(topic, key, value)
+        )
         if not kept:
             self._on_undelivered(topic)

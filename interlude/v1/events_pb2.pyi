@@ -63,6 +63,8 @@ class SmsReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     SMS_REASON_OPERATOR_REFUSED: _ClassVar[SmsReason]
     SMS_REASON_UNDELIVERABLE: _ClassVar[SmsReason]
     SMS_REASON_UNCERTAIN: _ClassVar[SmsReason]
+    SMS_REASON_BUDGET_SPENT: _ClassVar[SmsReason]
+    SMS_REASON_HOLDOUT: _ClassVar[SmsReason]
 CHANNEL_UNSPECIFIED: Channel
 CHANNEL_PLAYER: Channel
 CHANNEL_SMS: Channel
@@ -101,6 +103,8 @@ SMS_REASON_UNKNOWN_CAMPAIGN: SmsReason
 SMS_REASON_OPERATOR_REFUSED: SmsReason
 SMS_REASON_UNDELIVERABLE: SmsReason
 SMS_REASON_UNCERTAIN: SmsReason
+SMS_REASON_BUDGET_SPENT: SmsReason
+SMS_REASON_HOLDOUT: SmsReason
 
 class Listen(_message.Message):
     __slots__ = ("event_id", "customer_id", "track_id", "played_at_ms", "device", "postal_code", "utc_offset_minutes")

@@ -5,11 +5,13 @@ import threading
 
 import structlog
 
-from interlude.contacts.campaign import InvalidCampaigns, read_campaigns
+    parts.budgets.return_all()
+    parts.recording.finish(FLUSH_SECONDS)
 from interlude.servicekit.lifecycle import refuse_to_start, stop_on_signals
 from interlude.servicekit.logs import configure_logs
 from interlude.servicekit.settings import InvalidSettings, load_settings
 from interlude.servicekit.telemetry import Health, TelemetryServer
+from services.decision.certificates import RenewedCertificates, UnusableCertificates
 from services.decision.composition import (
     FLUSH_SECONDS,
     SERVICE,
@@ -36,10 +38,12 @@ def serve(
     front = open_front(settings, parts.handler)
     metrics.in_progress.set_function(lambda: front.in_flight)
     metrics.front.counters = front.counters
+    if settings.certificates:
+        metrics.front.certificate_expires_seconds = RenewedCertificates(settings.certificates).expires_seconds
     threads = start_beside(parts, stop, settings.model_poll_ms / 1000)
     front.start()
     health.ready()
-    log.info("serving", listen=settings.listen, front=type(front).__name__)
+    log.info("serving", listen=settings.listen, front=type(front).__name__, tls=settings.tls)
     # A front that has died no longer beats: Kubernetes starts the service anew.
     while not stop.wait(BEAT_SECONDS):
         if front.alive:
@@ -48,7 +52,8 @@ def serve(
     front.stop(settings.stop_grace_seconds)
     for thread in threads:
         thread.join()
-    parts.recording.finish(FLUSH_SECONDS)
+        serve(settings, compose(settings, metrics), metrics, stop, health)
+    except (InvalidCampaigns, PortTaken, NoSuchFront, SpillTaken, UnusableCertificates) as error:
     log.info("stopped")
 
 
@@ -56,8 +61,7 @@ def main() -> None:
     """Run until SIGTERM or SIGINT."""
     try:
         settings = load_settings(DecisionSettings, os.environ)
-        campaigns = read_campaigns(settings.campaign_file)
-    except (InvalidSettings, InvalidCampaigns) as error:
+    except InvalidSettings as error:
         refuse_to_start(SERVICE, error)
     configure_logs(SERVICE, settings.log_level)
     stop = stop_on_signals()
@@ -70,8 +74,13 @@ def main() -> None:
         refuse_to_start(SERVICE, PortTaken(f"cannot serve metrics on {address}: {error.strerror}"))
     telemetry.start()
     try:
+<<<<<<< HEAD
         serve(settings, compose(settings, campaigns, metrics), metrics, stop, health)
     except (PortTaken, NoSuchFront, SpillTaken) as error:
+=======
+        serve(settings, compose(settings, metrics), metrics, stop, health)
+    except (InvalidCampaigns, PortTaken, NoSuchFront, UnusableCertificates) as error:
+>>>>>>> five-base
         refuse_to_start(SERVICE, error)
     finally:
         telemetry.stop()

@@ -2,6 +2,7 @@
 
 import base64
 import gc
+import secrets
 import sys
 import threading
 import time
@@ -9,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from interlude.contacts.campaign import Campaigns
+from interlude.contacts.campaign_file import CampaignFile
+from interlude.contacts.leases import BudgetLeases
 from interlude.contacts.ledger import ContactLedger
 from interlude.models.store import ModelStore
 from interlude.servicekit.redis import ConnectionPerThread
@@ -18,17 +21,21 @@ from services.decision.engine import DecisionEngine
 from services.decision.fronts import NO_ECHOES, Front
 from services.decision.grpcio_front import GrpcioFront
 from services.decision.handler import DecisionHandler
+from services.decision.journal import Journal
 from services.decision.listeners import RedisListeners
 from services.decision.metrics import DecisionMetrics
 from services.decision.outcomes import OutcomeTaker
 from services.decision.recording import Recording
 from services.decision.reported import ReportedOutcomes
+from services.decision.reserving import Reserver
 from services.decision.settings import DecisionSettings, FrontChoice
 from services.decision.tokens import TokenIssuer
 
 SERVICE = "decision"
 SERVICE_VERSION = "0.1.0"
 FLUSH_SECONDS = 5.0
+REFILL_SECONDS = 0.02
+"""How often budgets are looked at to fetch discounts ahead."""
 SWITCH_SECONDS = 0.0005
 GC_THRESHOLD = 20_000
 
@@ -48,45 +55,76 @@ class DecisionParts:
 
     handler: DecisionHandler
     watcher: ChampionWatcher
+    campaigns: CampaignFile
+    budgets: BudgetLeases
     recording: Recording
 
 
-def compose(settings: DecisionSettings, campaigns: Campaigns, metrics: DecisionMetrics) -> DecisionParts:
-    """Every part of the service, nothing started, nothing connected yet."""
+def compose(settings: DecisionSettings, metrics: DecisionMetrics) -> DecisionParts:
+    """Every part of the service, nothing started, nothing connected yet. Raises `InvalidCampaigns`, `SpillTaken`."""
     recording = Recording(settings, metrics, client_id=SERVICE, version=SERVICE_VERSION)
     watcher = ChampionWatcher(
         ModelStore(settings.model_store), settings.model_public_key, metrics.model_loaded, metrics.model_refused
     )
     connections = ConnectionPerThread(settings.redis_url, timeout_ms=settings.redis_timeout_ms)
+    budgets = BudgetLeases(
+        connections,
+        holder=secrets.token_hex(8),
+        now_ms=now_ms,
+        timeout_seconds=settings.redis_timeout_ms / 1000,
+        on_units=metrics.budget_moved,
+    )
     engine = DecisionEngine(
         RedisListeners(connections, metrics.corrupt_features.inc),
-        ContactLedger(connections),
+        Reserver(ContactLedger(connections), budgets),
         watcher,
         now_ms=now_ms,
         reserve_seconds=settings.deadline_reserve_ms / 1000,
     )
+    campaigns = CampaignFile(
+        settings.campaign_file,
+        on_loaded=lambda loaded: _campaigns_loaded(loaded, recording.journal, metrics),
+        on_refused=metrics.campaigns_refused,
+    )
     tokens = TokenIssuer(base64.b64decode(settings.token_key.get_secret_value()))
     outcomes = OutcomeTaker(ReportedOutcomes(connections), recording.journal, metrics)
     handler = DecisionHandler(engine, campaigns, tokens, recording.decision_log, outcomes, metrics, now_ms=now_ms)
-    return DecisionParts(handler, watcher, recording)
+    return DecisionParts(handler, watcher, campaigns, budgets, recording)
+
+
+def _campaigns_loaded(campaigns: Campaigns, journal: Journal, metrics: DecisionMetrics) -> None:
+    journal.publish_campaigns(campaigns)
+    metrics.campaigns_version(campaigns.version)
 
 
 def open_front(settings: DecisionSettings, handler: DecisionHandler, echoes: Mapping[str, bytes] = NO_ECHOES) -> Front:
-    """The front that the settings name; `auto` is the native one where it is installed. Raises `PortTaken`, `NoSuchFront`."""
+    """The front that the settings name; `auto` is the native one where it is installed.
+
+    Raises `PortTaken`, `NoSuchFront`, `UnusableCertificates`.
+    """
     if settings.front is FrontChoice.NATIVE and not native_front.AVAILABLE:
         raise NoSuchFront(
             "DECISION_FRONT is native, and the package batchfront is not installed (see native/README.md)"
         )
     native = settings.front is not FrontChoice.GRPCIO and native_front.AVAILABLE
     kind = native_front.NativeFront if native else GrpcioFront
-    return kind(settings.listen, handler.handle, in_flight_limit=settings.concurrent_calls, echoes=echoes)
+    return kind(
+        settings.listen,
+        handler.handle,
+        in_flight_limit=settings.concurrent_calls,
+        echoes=echoes,
+        certificates=settings.certificates,
+    )
 
 
 def start_beside(parts: DecisionParts, stop: threading.Event, poll_seconds: float) -> list[threading.Thread]:
-    """Load the champion that is there, then follow it, write the decision log and serve delivery reports, each in a thread."""
+    """Load the champion that is there, then follow it and the campaigns, fetch budgets ahead, write the decision log and serve
+    delivery reports, each in a thread."""
     parts.watcher.refresh()
     threads = [
         threading.Thread(target=parts.watcher.watch, args=(stop, poll_seconds), name="champion", daemon=True),
+        threading.Thread(target=parts.campaigns.watch, args=(stop, poll_seconds), name="campaigns", daemon=True),
+        threading.Thread(target=parts.budgets.run_until, args=(stop, REFILL_SECONDS), name="budgets", daemon=True),
         *parts.recording.threads(stop),
     ]
     for thread in threads:

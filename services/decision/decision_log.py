@@ -64,11 +64,11 @@ class DecisionLog:
         if len(decisions) > room:
             self._on_dropped(Topic.DECISIONS, len(decisions) - room)
 
-    def keep(self, topic: str, value: bytes) -> bool:
+    def keep(self, topic: str, key: bytes, value: bytes) -> bool:
         """Take a record that Kafka's client has given up, for the disk; False when it is lost."""
         if self._spill is None or len(self._given_up) >= GIVEN_UP_LIMIT:
             return False
-        self._given_up.append(SpilledRecord(topic, value))
+        self._given_up.append(SpilledRecord(topic, key, value))
         return True
 
     def write_waiting(self) -> None:
@@ -79,7 +79,8 @@ class DecisionLog:
                 decision = self._waiting.popleft()
                 line = to_log(decision, self._service_version)
                 if not self._is_taken(decision, line):
-                    refused.append(SpilledRecord(Topic.DECISIONS, line))
+                    key = b"%d" % decision.answer.question.customer_id
+                    refused.append(SpilledRecord(Topic.DECISIONS, key, line))
             self._put_on_disk(refused)
             if self._waiting:
                 time.sleep(0)

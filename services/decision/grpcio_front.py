@@ -15,8 +15,10 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from services.decision.certificates import CertificateFiles
 from services.decision.collector import Ask, Collector, Expired, Overloaded
 from services.decision.fronts import CONNECTION_AGE_MS, NO_ECHOES, REQUEST_BYTES_LIMIT, RETRY_AFTER_MS, PortTaken
+from services.decision.grpcio_credentials import RenewedCredentials
 from services.decision.methods import METHODS, SERVICE_NAME, Handle, path_of
 from services.decision.retry_info import TRAILER, with_retry_info
 
@@ -43,14 +45,23 @@ class GrpcioFront:
     """A gRPC server that reports SERVING while it answers, and NOT_SERVING once it is told to stop."""
 
     def __init__(
-        self, listen: str, handle: Handle, *, in_flight_limit: int, echoes: Mapping[str, bytes] = NO_ECHOES
+        self,
+        listen: str,
+        handle: Handle,
+        *,
+        in_flight_limit: int,
+        echoes: Mapping[str, bytes] = NO_ECHOES,
+        certificates: CertificateFiles | None = None,
     ) -> None:
+        """Raises `UnusableCertificates`."""
         self._listen = listen
         self._handle = handle
         self._in_flight_limit = in_flight_limit
         self._echoes = echoes
+        self._credentials = RenewedCredentials(certificates) if certificates else None
         self._started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event, Collector]] = Future()
         self._grace_seconds = 0.0
+        self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="front", daemon=True)
 
     @property
@@ -65,16 +76,21 @@ class GrpcioFront:
 
     def counters(self) -> Mapping[str, int]:
         """What has become of the calls since the start; connections and broken messages are grpcio's own affair."""
-        return dict(self._started.result()[2].counters) if self._started.done() else {}
+        calls = self._started.result()[2].counters if self._started.done() else {}
+        return {**calls, **(self._credentials.counters if self._credentials else {})}
 
     def start(self) -> None:
         """Begin to answer. Raises `PortTaken`."""
         self._thread.start()
         self._started.result()
+        if self._credentials:
+            watch = self._credentials.watch
+            threading.Thread(target=watch, args=(self._stopping,), name="certificates", daemon=True).start()
 
     def stop(self, grace_seconds: float) -> None:
         """Take no new calls, let those in progress end within `grace_seconds`."""
         loop, stop, _ = self._started.result()
+        self._stopping.set()
         self._grace_seconds = grace_seconds
         loop.call_soon_threadsafe(stop.set)
         self._thread.join()
@@ -90,7 +106,7 @@ class GrpcioFront:
         health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
         reflection.enable_server_reflection((SERVICE_NAME, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
         try:
-            server.add_insecure_port(self._listen)
+            self._bind(server)
         except RuntimeError:
             self._started.set_exception(PortTaken(f"cannot listen on {self._listen}: the address is taken or not ours"))
             return
@@ -100,6 +116,12 @@ class GrpcioFront:
         await stop.wait()
         await _report(health_servicer, health_pb2.HealthCheckResponse.NOT_SERVING)
         await server.stop(self._grace_seconds)
+
+    def _bind(self, server: grpc.aio.Server) -> None:
+        if self._credentials:
+            server.add_secure_port(self._listen, self._credentials.server)
+        else:
+            server.add_insecure_port(self._listen)
 
 
 class _Methods(grpc.GenericRpcHandler):

@@ -1,8 +1,10 @@
-"""What the decision service writes to Kafka: decisions and outcomes. Never blocks an answer."""
+"""What the decision service writes to Kafka: decisions, outcomes, and the campaigns they were made by. Never blocks an answer."""
 
 from typing import Final, Protocol
 
+from interlude.contacts.campaign import Campaigns
 from interlude.events.topics import Topic
+from interlude.events.reading import JSON_CONTENT_TYPE
 from interlude.events.writing import Record, serialized_record, to_record
 from interlude.servicekit.producing import KafkaHeaders
 from interlude.v1 import decision_pb2 as pb
@@ -11,6 +13,7 @@ from services.decision.spill import SpilledRecord
 
 SOURCE: Final = "interlude/decision"
 _DECISION: Final[str] = pb.DecisionLogged.DESCRIPTOR.name
+_JSON: Final[KafkaHeaders] = [("content-type", JSON_CONTENT_TYPE.encode())]
 
 
 class RecordSink(Protocol):
@@ -41,23 +44,31 @@ class Journal:
         record = _ad_event_record(event)
         return self._sink.send(Topic.AD_EVENTS, record.key, record.value, list(record.headers))
 
+    def publish_campaigns(self, campaigns: Campaigns) -> bool:
+        """Queue a document of campaigns under its version, for those who replay decisions; False when there is no room for it."""
+        return self._sink.send(Topic.CAMPAIGNS, campaigns.version.encode(), campaigns.text.encode(), _JSON)
+
     def send_again(self, spilled: SpilledRecord) -> bool:
         """Queue a record that waited on disk, as it was; False when there is no room for it."""
-        record = _record_again(spilled)
-        return self._sink.try_send(spilled.topic, record.key, record.value, list(record.headers))
+        return self._sink.try_send(spilled.topic, spilled.key, spilled.value, _headers_again(spilled))
 
 
-def _record_again(spilled: SpilledRecord) -> Record:
+def _headers_again(spilled: SpilledRecord) -> KafkaHeaders:
+    """The headers are not kept: all that they say is in the record."""
+    if spilled.topic == Topic.CAMPAIGNS:
+        return _JSON
     if spilled.topic == Topic.AD_EVENTS:
-        return _ad_event_record(events_pb2.AdEvent.FromString(spilled.value))
+        return list(_ad_event_record(events_pb2.AdEvent.FromString(spilled.value)).headers)
     logged = pb.DecisionLogged.FromString(spilled.value)
-    return serialized_record(
-        spilled.value,
-        _DECISION,
-        customer_id=logged.request.customer_id,
-        event_id=logged.decision_id,
-        at_ms=logged.decided_at_ms,
-        source=SOURCE,
+    return list(
+        serialized_record(
+            spilled.value,
+            _DECISION,
+            customer_id=logged.request.customer_id,
+            event_id=logged.decision_id,
+            at_ms=logged.decided_at_ms,
+            source=SOURCE,
+        ).headers
     )
 
 

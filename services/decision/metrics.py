@@ -11,6 +11,7 @@ from interlude.servicekit.histograms import BatchHistogram
 
 FRONT_ENDS: Final = ("answered", "late", "expired", "cancelled")
 REFUSAL_CAUSES: Final = ("in_flight", "queue", "stopping", "message")
+RENEWALS: Final = ("reloaded", "refused")
 
 
 class FrontMetrics(Collector):
@@ -19,6 +20,8 @@ class FrontMetrics(Collector):
     def __init__(self) -> None:
         self.counters: Callable[[], Mapping[str, int]] = dict
         """Where they are read: a front's `counters`."""
+        self.certificate_expires_seconds: Callable[[], float] | None = None
+        """When the certificate that is served expires, epoch seconds; None: no TLS."""
 
     def describe(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
         """The families without values."""
@@ -54,6 +57,8 @@ class FrontMetrics(Collector):
             refused.add_metric([cause], counters.get(f"refused_{cause}", 0))
         yield refused
         yield from _connections(counters)
+        yield _renewals(counters)
+        yield _expiry(self.certificate_expires_seconds)
 
 
 def _connections(counters: Mapping[str, int]) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
@@ -71,6 +76,29 @@ def _connections(counters: Mapping[str, int]) -> Iterator[CounterMetricFamily | 
         still_open.add_metric([], counters["connections_open"])
     yield accepted
     yield still_open
+
+
+def _renewals(counters: Mapping[str, int]) -> CounterMetricFamily:
+    renewals = CounterMetricFamily(
+        "interlude_decision_front_certificates",
+        "Changed certificate files by what became of them: reloaded for the connections to come, or refused. When refused "
+        "rises without reloaded: the old certificate serves on until it expires; the log says what is wrong with the files.",
+        labels=["result"],
+    )
+    for result in RENEWALS:
+        renewals.add_metric([result], counters.get(f"certificates_{result}", 0))
+    return renewals
+
+
+def _expiry(expires_seconds: Callable[[], float] | None) -> GaugeMetricFamily:
+    expiry = GaugeMetricFamily(
+        "interlude_decision_front_certificate_expires_timestamp_seconds",
+        "When the certificate that is served expires, epoch seconds; none without TLS. When it is near: see who renews the "
+        "files, and whether they are refused.",
+    )
+    if expires_seconds is not None:
+        expiry.add_metric([], expires_seconds())
+    return expiry
 
 
 class DecisionMetrics:
@@ -141,6 +169,33 @@ class DecisionMetrics:
         self.model_info = Gauge(
             "interlude_decision_model_info", "1 for the version that serves.", ["version"], registry=self.registry
         )
+        self.campaigns_loaded = Counter(
+            "interlude_decision_campaigns_loaded_total",
+            "Campaign documents that began to serve.",
+            registry=self.registry,
+        )
+        self.campaigns_refused_total = Counter(
+            "interlude_decision_campaigns_refused_total",
+            "Campaign documents that were not taken. Any: the old one serves on; the log names every problem of the new.",
+            registry=self.registry,
+        )
+        self.campaigns_info = Gauge(
+            "interlude_decision_campaigns_info", "1 for the version that serves.", ["version"], registry=self.registry
+        )
+        self.budget_units = Counter(
+            "interlude_decision_budget_units_total",
+            "Discounts by campaign and way: leased from Redis, taken for an offer, given back, returned. Taken less given back "
+            "is what this replica has promised; when leased rises and taken does not, discounts lie idle here.",
+            ["campaign", "way"],
+            registry=self.registry,
+        )
+        self.sample_ratio = Gauge(
+            "interlude_decision_sample_ratio_standard_errors",
+            "How far the distinct customers of an experiment's side are from its share. Beyond 4 either way: do not trust the "
+            "experiment before you know which calls or customers are missing.",
+            ["campaign", "side"],
+            registry=self.registry,
+        )
         self.log_dropped = Counter(
             "interlude_decision_log_dropped_total",
             "Records lost, by topic: Kafka did not take them and the disk had no room. When it rises: look at Kafka; answers go on, "
@@ -192,6 +247,16 @@ class DecisionMetrics:
         self.models_loaded.inc()
         self.model_info.clear()
         self.model_info.labels(version).set(1)
+
+    def campaigns_version(self, version: str) -> None:
+        """`version` of the campaign document serves from now on."""
+        self.campaigns_loaded.inc()
+        self.campaigns_info.clear()
+        self.campaigns_info.labels(version).set(1)
+
+    def budget_moved(self, campaign_id: str, way: str, units: int) -> None:
+        """`units` of a budget went that way."""
+        self.budget_units.labels(campaign_id, way).inc(units)
 
     def model_refused(self, check: str) -> None:
         """A model failed `check`."""

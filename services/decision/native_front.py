@@ -7,6 +7,7 @@ from google.protobuf.descriptor import FileDescriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 from interlude.v1 import decision_pb2
+from services.decision.certificates import CertificateFiles, UnusableCertificates
 from services.decision.fronts import (
     BATCH_LIMIT,
     CONNECTION_AGE_MS,
@@ -30,9 +31,16 @@ class NativeFront:
     """A gRPC server in Rust, and one thread that answers its batches: more would only fight for the interpreter."""
 
     def __init__(
-        self, listen: str, handle: Handle, *, in_flight_limit: int, echoes: Mapping[str, bytes] = NO_ECHOES
+        self,
+        listen: str,
+        handle: Handle,
+        *,
+        in_flight_limit: int,
+        echoes: Mapping[str, bytes] = NO_ECHOES,
+        certificates: CertificateFiles | None = None,
     ) -> None:
-        """Raises `PortTaken`."""
+        """Raises `PortTaken`, `UnusableCertificates`."""
+        tls = certificates or CertificateFiles("", "")
         try:
             self._front = batchfront.Front(
                 listen,
@@ -46,9 +54,14 @@ class NativeFront:
                 retry_after_ms=RETRY_AFTER_MS,
                 message_bytes_limit=REQUEST_BYTES_LIMIT,
                 connection_age_ms=CONNECTION_AGE_MS,
+                certificate_file=tls.certificate,
+                key_file=tls.key,
+                client_ca_file=tls.client_ca,
             )
         except OSError as error:
             raise PortTaken(f"cannot listen on {listen}: the address is taken or not ours") from error
+        except ValueError as error:  # it names what is wrong: address or files, as all else is ours
+            raise (UnusableCertificates if certificates else PortTaken)(str(error)) from error
         self._worker = threading.Thread(target=self._front.work, name="answers", daemon=True)
         self._report(serving=False)
 

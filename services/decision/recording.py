@@ -50,7 +50,7 @@ class Recording:
                 self._spill, open_producer, lambda topic, count: metrics.log_resent.labels(topic).inc(count)
             )
             metrics.spill_bytes.set_function(lambda: self._spill.bytes_held if self._spill else 0)
-        self._producer = open_producer(lambda topic, value: self.decision_log.keep(topic, value))
+        self._producer = open_producer(lambda topic, key, value: self.decision_log.keep(topic, key, value))
         self.journal: Final = Journal(self._producer)
         self.decision_log: Final = DecisionLog(
             self.journal,

@@ -74,7 +74,7 @@ class Resender:
             self._on_resent(topic, sum(record.topic == topic for record in records))
         return True
 
-    def _has_failed(self, _topic: str, _value: bytes) -> bool:
+    def _has_failed(self, _topic: str, _key: bytes, _value: bytes) -> bool:
         """Kept: the segment still has it."""
         self._failed += 1
         return True

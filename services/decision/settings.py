@@ -5,11 +5,12 @@ import binascii
 from enum import StrEnum
 from typing import ClassVar
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from interlude.models.store import ModelStore
 from interlude.servicekit.redis import connect
 from interlude.servicekit.settings import ServiceSettings
+from services.decision.certificates import CertificateFiles, certificates_in, check_pair, key_in, read_pem
 
 KEY_BYTES = 32
 
@@ -31,6 +32,12 @@ class DecisionSettings(ServiceSettings):
     """Address and port of the gRPC server; 0.0.0.0:50051 inside a pod."""
     front: FrontChoice = FrontChoice.AUTO
     """Which gRPC server answers: native (in Rust, many more calls a core), grpcio, or auto: native where it is installed."""
+    tls_certificate: str = ""
+    """PEM file of the gRPC server's certificate with its chain; empty: calls are not encrypted. Renewed files need no restart."""
+    tls_key: str = Field(default="", validate_default=True)
+    """PEM file of the key that belongs to the certificate."""
+    tls_client_ca: str = ""
+    """PEM file of the authorities of whom callers must have a certificate; empty: callers need none."""
     kafka_bootstrap: str = Field(min_length=1)
     """Kafka brokers, "host:port" separated by commas."""
     redis_url: str = Field(pattern="^(redis|rediss|unix)://")
@@ -58,6 +65,56 @@ class DecisionSettings(ServiceSettings):
     stop_grace_seconds: float = Field(default=10, ge=0, le=300)
     """How long calls in progress may take to end after SIGTERM."""
 
+    @property
+    def certificates(self) -> CertificateFiles | None:
+        """Where the certificates are; None: no TLS."""
+        if not self.tls_certificate:
+            return None
+        return CertificateFiles(self.tls_certificate, self.tls_key, self.tls_client_ca)
+
+    @property
+    def tls(self) -> str:
+        """In a word, for the log."""
+        return "mutual" if self.tls_client_ca else "server" if self.tls_certificate else "off"
+
+    @field_validator("listen")
+    @classmethod
+    def _listen(cls, value: str) -> str:
+        port = int(value.rpartition(":")[2])
+        if port > 65_535:  # grpcio would listen on what is left of it in 16 bits
+            raise ValueError(f"there is no port {port}")
+        return value
+
+    @field_validator("tls_certificate")
+    @classmethod
+    def _tls_certificate(cls, value: str) -> str:
+        if value:
+            certificates_in(read_pem(value))
+        return value
+
+    @field_validator("tls_key")
+    @classmethod
+    def _tls_key(cls, value: str, others: ValidationInfo) -> str:
+        certificate = others.data.get("tls_certificate")  # None: there is one, and it is not usable
+        if not value and certificate != "":
+            raise ValueError("is missing: the certificate is of no use without it")
+        if value:
+            _refuse_without_certificate(certificate)
+            key = read_pem(value)
+            if certificate:
+                check_pair(read_pem(certificate), key)
+            else:
+                key_in(key)
+        return value
+
+    @field_validator("tls_client_ca")
+    @classmethod
+    def _tls_client_ca(cls, value: str, others: ValidationInfo) -> str:
+        if value:
+            _refuse_without_certificate(others.data.get("tls_certificate"))
+            certificates_in(read_pem(value))
+        return value
+
     @field_validator("redis_url")
     @classmethod
     def _redis_url(cls, value: str) -> str:
@@ -83,6 +140,11 @@ class DecisionSettings(ServiceSettings):
     def _token_key(cls, value: SecretStr) -> SecretStr:
         _checked_key(value.get_secret_value())
         return value
+
+
+def _refuse_without_certificate(certificate: str | None) -> None:
+    if certificate == "":
+        raise ValueError("is of no use without DECISION_TLS_CERTIFICATE")
 
 
 def _checked_key(value: str) -> str:

@@ -2,7 +2,7 @@
 
 A directory of segments, `<number>.spill`, the lowest number the oldest. A segment is a row of records, each
 
-    length of the rest (4 bytes, little-endian) | CRC-32 of the rest (4) | topic | 0 | value
+    length of the rest (4 bytes, little-endian) | CRC-32 of the rest (4) | topic | 0 | key | 0 | value
 
 written with one call of the system and never changed: what a killed process leaves behind is whole but for its last record.
 Nothing is synced to the disk, so a machine that crashes may lose the newest seconds.
@@ -35,9 +35,10 @@ log = structlog.get_logger()
 
 
 class SpilledRecord(NamedTuple):
-    """A record without what can be made again from its value: key and headers."""
+    """A record but for its headers, which can be made again. A key has no byte 0."""
 
     topic: str
+    key: bytes
     value: bytes
 
 
@@ -165,7 +166,7 @@ def _take(directory: Path) -> BinaryIO:
 
 
 def _encode(record: SpilledRecord) -> bytes:
-    content = record.topic.encode() + b"\0" + record.value
+    content = b"\0".join((record.topic.encode(), record.key, record.value))
     return _HEAD.pack(len(content), zlib.crc32(content)) + content
 
 
@@ -178,6 +179,6 @@ def _decode(rows: bytes) -> Iterator[SpilledRecord]:
         if len(content) < length or zlib.crc32(content) != checksum:
             log.error("the rest of a spilled segment is damaged", bytes=len(rows) - start + _HEAD.size)
             return
-        topic, _, value = content.partition(b"\0")
-        yield SpilledRecord(topic.decode(), value)
+        topic, key, value = content.split(b"\0", 2)
+        yield SpilledRecord(topic.decode(), key, value)
         start += length

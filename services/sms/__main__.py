@@ -12,6 +12,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from interlude.contacts.campaign import Campaigns, InvalidCampaigns, read_campaigns
+from interlude.contacts.leases import BudgetLeases
 from interlude.contacts.ledger import ContactLedger
 from interlude.events.topics import PARTITIONER, Topic
 from interlude.servicekit.consuming import ConsumerLoop, ConsumerSettings, UnequalPartitions
@@ -39,16 +40,19 @@ SERVICE: Final = "sms"
 _START_POLL_SECONDS: Final = 0.2
 _BATCH_SECONDS: Final = 10.0
 """A batch of requests takes no longer than this at the allowed rate, so that stopping does not either."""
+_BUDGET_SECONDS: Final = 1.0
+"""How often it is looked whether units of a budget lie idle here."""
 
 log = structlog.get_logger()
 
 
 class Service(NamedTuple):
-    """What runs: the loop in the main thread, the gateway and the desk in threads of their own."""
+    """What runs: the loop in the main thread, the gateway, the desk and the budgets in threads of their own."""
 
     loop: ConsumerLoop
     gateway: Gateway
     desk: ReceiptDesk
+    budgets: BudgetLeases
 
 
 def build_service(settings: SmsSettings, campaigns: Campaigns, metrics: SmsMetrics, health: Health) -> Service:
@@ -71,10 +75,24 @@ def build_service(settings: SmsSettings, campaigns: Campaigns, metrics: SmsMetri
         # Whoever opted out before a request was read must not be texted.
         first_topics=(Topic.CUSTOMERS,),
     )
-    return Service(ConsumerLoop(consumer, _build_handler(settings, campaigns, metrics, gateway), health), gateway, desk)
+    budgets = _build_budgets(settings, metrics)
+    handler = _build_handler(settings, campaigns, metrics, gateway, budgets)
+    return Service(ConsumerLoop(consumer, handler, health), gateway, desk, budgets)
 
 
-def _build_handler(settings: SmsSettings, campaigns: Campaigns, metrics: SmsMetrics, gateway: Gateway) -> SmsHandler:
+def _build_budgets(settings: SmsSettings, metrics: SmsMetrics) -> BudgetLeases:
+    return BudgetLeases(
+        ConnectionPerThread(settings.redis_url, timeout_ms=settings.redis_timeout_ms),
+        holder=secrets.token_hex(8),
+        now_ms=_now_ms,
+        timeout_seconds=settings.redis_timeout_ms / 1000,
+        on_units=lambda campaign_id, flow, units: metrics.budget_units.labels(campaign_id, flow).inc(units),
+    )
+
+
+def _build_handler(
+    settings: SmsSettings, campaigns: Campaigns, metrics: SmsMetrics, gateway: Gateway, budgets: BudgetLeases
+) -> SmsHandler:
     client = connect(settings.redis_url, timeout_ms=settings.redis_timeout_ms, single_connection=True)
     directory = CustomerDirectory(client)
     seal = PhoneSeal(settings.phone_key_bytes)
@@ -83,6 +101,7 @@ def _build_handler(settings: SmsSettings, campaigns: Campaigns, metrics: SmsMetr
         campaigns=campaigns,
         profiles=directory,
         phones=seal,
+        budgets=budgets,
         ledger=ContactLedger(ConnectionPerThread(settings.redis_url, timeout_ms=settings.redis_timeout_ms)),
         journal=Journal(client),
         operator=gateway,
@@ -187,11 +206,16 @@ def run(settings: SmsSettings, campaigns: Campaigns, stop: threading.Event) -> N
     end_desk = threading.Event()
     desk = threading.Thread(target=service.desk.run, args=(end_desk,), name="receipts", daemon=True)
     desk.start()
+    budgets = threading.Thread(
+        target=service.budgets.run_until, args=(stop, _BUDGET_SECONDS), name="budgets", daemon=True
+    )
+    budgets.start()
     service.gateway.start()
     try:
         await_parts(settings, service.gateway, health, stop)
         service.loop.run(stop)
     finally:
+        service.budgets.return_all()
         service.gateway.stop()
         end_desk.set()
         desk.join(settings.flush_timeout_ms / 1000 + 1)

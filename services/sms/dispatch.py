@@ -3,6 +3,10 @@
 A request's message is submitted only after (1) the ledger answered RESERVED to it, which it does once per customer and
 campaign, and (2) its journal entry was changed atomically to SUBMITTING with this process's token. Whoever finds another
 process's SUBMITTING entry, or a reservation without an entry, ends the request as uncertain and submits nothing.
+
+A message promises a discount, so a unit of the campaign's budget is taken before (1). A budget that is spent, or whose next
+unit is not due yet, ends the request: to wait would hold up every other campaign behind it. The unit of a message that the
+operator refused goes back when that is written down; one of uncertain fate stays spent.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,8 +15,9 @@ from typing import Final, NamedTuple, Protocol
 import structlog
 
 from interlude.contacts.campaign import Campaign, Campaigns
-from interlude.contacts.caps import Channel
-from interlude.contacts.ledger import LedgerUnavailable, Reservation, ReservationRequest
+from interlude.contacts.caps import Channel, windows
+from interlude.contacts.leases import BudgetUnavailable
+from interlude.contacts.ledger import LedgerUnavailable, Outcome, Reservation, ReservationRequest
 from interlude.servicekit.errors import Unavailable
 from services.sms.journal import Change, Entry, RequestKey, SentText, Status, key_of
 from services.sms.messages import OutgoingText, encode_text
@@ -21,9 +26,8 @@ from services.sms.policy import Reason, TextProfile, TextRequest, judge
 from services.sms.submission import SubmitOutcome, SubmitResult
 
 _REFUSALS: Final = {
-    Reservation.ALREADY_CONTACTED: Reason.ALREADY_SENT,
-    Reservation.FREQUENCY_CAP: Reason.FREQUENCY_CAP,
-    Reservation.MINIMUM_GAP: Reason.FREQUENCY_CAP,
+    Outcome.ALREADY_CONTACTED: Reason.ALREADY_SENT,
+    Outcome.CAPPED: Reason.FREQUENCY_CAP,
 }
 
 log = structlog.get_logger()
@@ -45,6 +49,14 @@ class Ledger(Protocol):
     """The contact ledger."""
 
     def reserve(self, requests: Sequence[ReservationRequest]) -> list[Reservation]: ...
+
+
+class Budgets(Protocol):
+    """What campaigns have left to give. `claim` takes a unit and raises `BudgetUnavailable` where nobody knows."""
+
+    def claim(self, campaign: Campaign, now_ms: int) -> bool: ...
+
+    def give_back(self, campaign: Campaign) -> None: ...
 
 
 class RequestJournal(Protocol):
@@ -90,6 +102,7 @@ class Dispatcher:
         campaigns: Campaigns,
         profiles: Profiles,
         phones: Phones,
+        budgets: Budgets,
         ledger: Ledger,
         journal: RequestJournal,
         operator: Operator,
@@ -102,6 +115,7 @@ class Dispatcher:
         self._campaigns = campaigns
         self._profiles = profiles
         self._phones = phones
+        self._budgets = budgets
         self._ledger = ledger
         self._journal = journal
         self._operator = operator
@@ -117,8 +131,8 @@ class Dispatcher:
         self._throttled_since_ms: dict[RequestKey, int] = {}
 
     def dispatch(self, requests: Sequence[TextRequest]) -> None:
-        """1. what ended before is told again and not done again; 2. rules; 3. is there a session?; 4. reserve;
-        5. claim; 6. submit; 7. write down how it ended, then tell.
+        """1. what ended before is told again and not done again; 2. rules; 3. is there a session?; 4. take a unit of the budget,
+        reserve; 5. claim; 6. submit; 7. write down how it ended, then tell.
 
         `requests` are different ones. Raises `Unavailable`: then call again with the same.
         """
@@ -173,21 +187,42 @@ class Dispatcher:
         """Those for which the right to send is ours; the others end here."""
         asking = [one for one in candidates if one.known is None and key_of(one.request) not in self._reserved]
         now_ms = self._now_ms()
+        granted = self._take_units(asking, now_ms)
         try:
-            answers = self._ledger.reserve([_reservation(one, now_ms) for one in asking]) if asking else []
+            answers = self._ledger.reserve([_reservation(one, now_ms) for one in granted]) if granted else []
         except LedgerUnavailable as error:
+            # What the ledger did all the same is uncertain when asked again, and sends nothing.
+            self._give_back(granted)
             raise Unavailable(f"the contact ledger does not answer: {error}") from error
-        refused = set()
-        for one, answer in zip(asking, answers, strict=True):
-            if answer is Reservation.RESERVED:
+        for one, answer in zip(granted, answers, strict=True):
+            if answer.outcome is Outcome.RESERVED:
                 self._reserved[key_of(one.request)] = now_ms
                 continue
-            refused.add(key_of(one.request))
-            if answer is Reservation.REPEATED:
+            self._give_back([one])
+            if answer.outcome is Outcome.REPEATED:
                 self._end(one.request, Status.FAILED, Reason.UNCERTAIN, 0)
             else:
-                self._end(one.request, Status.SUPPRESSED, _REFUSALS[answer], 0)
-        return [one for one in candidates if key_of(one.request) not in refused]
+                self._end(one.request, Status.SUPPRESSED, _REFUSALS[answer.outcome], 0)
+        return [one for one in candidates if key_of(one.request) not in self._ends]
+
+    def _take_units(self, asking: Sequence[_Candidate], now_ms: int) -> list[_Candidate]:
+        """Those that have a unit of their campaign's budget now; the others end here."""
+        granted: list[_Candidate] = []
+        for one in asking:
+            try:
+                is_granted = self._budgets.claim(one.campaign, now_ms)
+            except BudgetUnavailable as error:
+                self._give_back(granted)
+                raise Unavailable("the budget cannot be read") from error
+            if is_granted:
+                granted.append(one)
+            else:
+                self._end(one.request, Status.SUPPRESSED, Reason.BUDGET_SPENT, 0)
+        return granted
+
+    def _give_back(self, candidates: Sequence[_Candidate]) -> None:
+        for one in candidates:
+            self._budgets.give_back(one.campaign)
 
     def _claim(self, candidates: Sequence[_Candidate]) -> list[tuple[_Candidate, Entry]]:
         """Candidates with their SUBMITTING entries, written."""
@@ -250,6 +285,9 @@ class Dispatcher:
         ends, self._ends = self._ends, {}
         for request, entry in ends.values():
             self._metrics.requests.labels(entry.status.name.lower(), entry.reason.name.lower()).inc()
+            campaign = self._campaigns.find(request.campaign_id)
+            if campaign is not None and entry.reason is Reason.OPERATOR_REFUSED:
+                self._budgets.give_back(campaign)
             self._tell(request, entry)
 
     def _tell(self, request: TextRequest, entry: Entry) -> bool:
@@ -266,4 +304,5 @@ def _named(request: TextRequest) -> SentText:
 
 def _reservation(one: _Candidate, now_ms: int) -> ReservationRequest:
     key = key_of(one.request)
-    return ReservationRequest(key.customer_id, key.request_hash, one.campaign, Channel.SMS, now_ms, once=True)
+    caps = windows(one.campaign, None, now_ms)
+    return ReservationRequest(key.customer_id, key.request_hash, one.campaign, Channel.SMS, now_ms, caps, once=True)

@@ -59,6 +59,14 @@ class SmsMetrics:
             ["result"],
             registry=self.registry,
         )
+        self.budget_units = Counter(
+            "interlude_sms_budget_units_total",
+            "Units of a campaign's budget, by campaign and flow: leased (from Redis), taken (for a message), given_back (nothing "
+            "was sent), returned (to Redis). Spent: taken minus given_back. When leased stands still while requests come: the "
+            "budget is spent, or paced.",
+            ["campaign", "flow"],
+            registry=self.registry,
+        )
         self.receipts = Counter(
             "interlude_sms_receipts_total",
             "What the operator delivered, by kind: delivered, undeliverable, underway, unknown (no message of ours), "

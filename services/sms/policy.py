@@ -24,6 +24,9 @@ class Reason(IntEnum):
     OPERATOR_REFUSED = 10
     UNDELIVERABLE = 11
     UNCERTAIN = 12
+    BUDGET_SPENT = 13
+    """No unit of the budget is left, or none is due by now."""
+    HOLDOUT = 14
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from interlude.contacts.caps import DAY_MS, MINUTE_MS, Channel, Contact
+from interlude.contacts.budget import BudgetState
+from interlude.contacts.campaign import Campaign
+from interlude.contacts.caps import Channel, Contact, violated
 from interlude.contacts.ledger import (
     CONTACTS_KEPT,
     KEPT_MS,
     LedgerUnavailable,
+    Outcome,
     Reservation,
     ReservationRequest,
+    encode_contact,
 )
-from interlude.features.codec import CorruptValue, HotFeatures, decode_hot
+from services.decision.answers import read_listener
 from services.decision.champion import Serving
 from services.decision.listeners import Listener, ListenersUnavailable
 
@@ -40,30 +44,26 @@ class FakeLedger:
         marker = (request.customer_id, request.campaign.campaign_hash, request.channel)
         if request.once and marker in self._once:
             repeated = self._once[marker] == request.request_hash
-            return Reservation.REPEATED if repeated else Reservation.ALREADY_CONTACTED
-        refused = self._refusal(request)
-        if refused is None:
-            self._add(request)
-            if request.once:
-                self._once[marker] = request.request_hash
-        return refused or Reservation.RESERVED
-
-    def _refusal(self, request: ReservationRequest) -> Reservation | None:
+            return Reservation(Outcome.REPEATED if repeated else Outcome.ALREADY_CONTACTED)
         contacts = self.contacts.get(request.customer_id, ())
         if request.request_hash in [contact.request_hash for contact in contacts]:
-            return Reservation.REPEATED
-        ages_ms = [request.at_ms - contact.at_ms for contact in contacts]
-        if sum(age_ms < DAY_MS for age_ms in ages_ms) >= request.campaign.contacts_per_day:
-            return Reservation.FREQUENCY_CAP
-        if ages_ms and max(0, min(ages_ms)) < request.campaign.minimum_gap_minutes * MINUTE_MS:
-            return Reservation.MINIMUM_GAP
-        return None
+            return Reservation(Outcome.REPEATED)
+        full = violated(request.windows, [contact.at_ms for contact in contacts])
+        if full is not None:
+            return Reservation(Outcome.CAPPED, full.kind)
+        self._add(request)
+        if request.once:
+            self._once[marker] = request.request_hash
+        return Reservation(Outcome.RESERVED)
 
     def _add(self, request: ReservationRequest) -> None:
-        kept = [
-            contact for contact in self.contacts.get(request.customer_id, ()) if contact.at_ms > request.at_ms - KEPT_MS
-        ]
-        kept.append(Contact(request.at_ms, request.request_hash, request.campaign.campaign_hash, request.channel))
+        known = self.contacts.get(request.customer_id, ())
+        kept = [contact for contact in known if contact.at_ms > request.at_ms - KEPT_MS]
+        campaign_hash = request.campaign.campaign_hash
+        kept.append(
+            Contact(request.at_ms, request.request_hash, campaign_hash, request.channel, withheld=request.withheld)
+        )
+        kept.sort(key=lambda contact: contact.at_ms)
         self.contacts[request.customer_id] = tuple(kept[-CONTACTS_KEPT:])
 
 
@@ -85,9 +85,38 @@ class FakeListeners:
         if not self.available:
             raise ListenersUnavailable("told so")
         return [
-            Listener(_decoded(self.features.get(customer_id)), self.contacts.get(customer_id, ()))
+            Listener(
+                read_listener(self.features.get(customer_id, b"")),
+                self.features.get(customer_id, b""),
+                b"".join(map(encode_contact, self.contacts.get(customer_id, ()))),
+            )
             for customer_id in customer_ids
         ]
+
+
+@dataclass
+class FakeBudgets:
+    """Budgets in a dictionary, by campaign id. `stale`: what the policy is told is older than what is left."""
+
+    units: dict[str, int] = field(default_factory=dict)
+    stale: bool = False
+    closed: BudgetState = BudgetState.SPENT
+
+    def state(self, campaign: Campaign, _now_ms: int) -> BudgetState:
+        """Open while there are units."""
+        return BudgetState.OPEN if self.units[campaign.campaign_id] or self.stale else self.closed
+
+    def take(self, campaign: Campaign, _now_ms: int) -> bool:
+        """One unit, if there is one."""
+        self.stale = False
+        if not self.units[campaign.campaign_id]:
+            return False
+        self.units[campaign.campaign_id] -= 1
+        return True
+
+    def give_back(self, campaign: Campaign) -> None:
+        """The unit is there again."""
+        self.units[campaign.campaign_id] += 1
 
 
 @dataclass
@@ -95,10 +124,3 @@ class FakeChampion:
     """Serves what it is given."""
 
     serving: Serving | None = None
-
-
-def _decoded(value: bytes | None) -> HotFeatures | None:
-    try:
-        return None if value is None else decode_hot(value)
-    except CorruptValue:
-        return None

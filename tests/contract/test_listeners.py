@@ -74,7 +74,7 @@ def test_listeners_come_in_the_order_asked_for_however_often(tested: _Tested) ->
 def test_contacts_are_those_of_the_ledger_with_and_without_features(tested: _Tested) -> None:
     tested.put(1, hot_features())
     for customer_id in (1, 2):
-        tested.ledger.reserve([ReservationRequest(customer_id, 40 + customer_id, _CAMPAIGN, Channel.SMS, _NOW_MS)])
+        tested.ledger.reserve([ReservationRequest(customer_id, 40 + customer_id, _CAMPAIGN, Channel.SMS, _NOW_MS, ())])
     known, unknown = tested.listeners.read([1, 2], 1.0)
     assert (known.features is None, unknown.features is None) == (False, True)
     assert [known.contacts[0].request_hash, unknown.contacts[0].request_hash] == [41, 42]

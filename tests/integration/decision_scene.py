@@ -21,7 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from devstack.environment import Environments, choose_addresses
 from devstack.ports import LOOPBACK
-from devstack.service import ServiceProcess, grpc_ready
+from devstack.service import ServiceProcess, grpc_ready, http_ready
 from devstack.stack import Stack
 from devstack.topics import create_topics
 from interlude.features.codec import hot_key
@@ -105,26 +105,32 @@ def running(
     model: ModelSpec | None = None,
     front: str = "auto",
     settings: Mapping[str, str] = MappingProxyType({}),
+    credentials: grpc.ChannelCredentials | None = None,
 ) -> Iterator[DecisionScene]:
-    """A decision service on `stack`, with `model` as its champion; `redis_url` replaces the stack's Redis."""
+    """A decision service on `stack`, with `model` as its champion; `redis_url` replaces the stack's Redis.
+
+    With `credentials` it is asked over TLS, and found ready over HTTP, as Kubernetes finds it then.
+    """
     create_topics(stack.kafka)
     url, store = redis_url or stack.redis, ModelStore(str(directory / "models"))
     promote(store, model)
     addresses = choose_addresses()
     environment = Environments(stack, KEYS, directory / "models", addresses).decision()
+    telemetry = f"http://{LOOPBACK}:{addresses.decision_metrics_port}"
     process = ServiceProcess.launch(
         "decision",
         "services.decision",
         {**environment, "DECISION_REDIS_URL": url, "DECISION_FRONT": front, **settings},
-        ready=grpc_ready(addresses.decision),
+        ready=http_ready(f"{telemetry}/readyz") if credentials else grpc_ready(addresses.decision),
         log_directory=directory,
     )
-    metrics_url = f"http://{LOOPBACK}:{addresses.decision_metrics_port}/metrics"
-    channel, client = grpc.insecure_channel(addresses.decision), redis.Redis.from_url(url)
+    target = addresses.decision
+    channel = grpc.secure_channel(target, credentials) if credentials else grpc.insecure_channel(target)
+    client = redis.Redis.from_url(url)
     with client, channel:
         try:
             process.wait_until_ready()
-            yield DecisionScene(stack, process, addresses.decision, metrics_url, store, channel, client)
+            yield DecisionScene(stack, process, target, f"{telemetry}/metrics", store, channel, client)
         finally:
             process.terminate()
 

@@ -4,13 +4,15 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, cast
 
 import grpc
 import pytest
 
 from devstack.ports import LOOPBACK, free_port
-from services.decision.fronts import Front
+from services.decision.certificates import CertificateFiles, UnusableCertificates
+from services.decision.fronts import Front, PortTaken
 from services.decision.grpcio_front import GrpcioFront
 from services.decision.methods import METHODS, Reply, path_of
 from services.decision.native_front import NativeFront
@@ -59,11 +61,17 @@ def gate() -> _Gate:
 
 
 @pytest.fixture(params=FRONTS)
-def served(request: pytest.FixtureRequest, gate: _Gate) -> Iterator[_Served]:
+def kind(request: pytest.FixtureRequest) -> Callable[..., Front]:
     """Each front in turn."""
     kinds: dict[str, Callable[..., Front]] = {"grpcio": GrpcioFront, "native": NativeFront}
+    return kinds[request.param]
+
+
+@pytest.fixture
+def served(kind: Callable[..., Front], gate: _Gate) -> Iterator[_Served]:
+    """A front that answers."""
     address = f"{LOOPBACK}:{free_port()}"
-    front = kinds[request.param](address, gate.handle, in_flight_limit=_IN_FLIGHT_LIMIT)
+    front = kind(address, gate.handle, in_flight_limit=_IN_FLIGHT_LIMIT)
     front.start()
     try:
         with grpc.insecure_channel(address) as channel:
@@ -95,6 +103,20 @@ def test_a_refusal_says_when_to_come_back(served: _Served, gate: _Gate) -> None:
     refused = counters.get("refused_in_flight", 0) + counters.get("refused_queue", 0)
     assert (counters["received"], counters["answered"]) == (_CALLS + 1, ends["OK"] + 1)
     assert refused == ends["RESOURCE_EXHAUSTED"]
+
+
+def test_files_that_have_become_unusable_are_told_before_anything_is_served(
+    kind: Callable[..., Front], gate: _Gate, tmp_path: Path
+) -> None:
+    files = CertificateFiles(str(tmp_path / "tls.crt"), str(tmp_path / "tls.key"))
+    with pytest.raises(UnusableCertificates, match=r"tls\.crt"):
+        kind(f"{LOOPBACK}:{free_port()}", gate.handle, in_flight_limit=1, certificates=files)
+
+
+@pytest.mark.parametrize("listen", ["nowhere.invalid:1", "192.0.2.1:1"])
+def test_an_address_that_cannot_be_had_is_told(kind: Callable[..., Front], gate: _Gate, listen: str) -> None:
+    with pytest.raises(PortTaken, match=listen):
+        kind(listen, gate.handle, in_flight_limit=1).start()
 
 
 def test_it_serves_on_at_once_when_the_rush_is_over(served: _Served, gate: _Gate) -> None:

@@ -73,12 +73,28 @@ def test_all_problems_are_listed_at_once_and_no_secret_among_them(tmp_path: Path
     assert short not in "".join(lines)
 
 
+def test_certificates_that_do_not_do_are_listed_with_all_else(tmp_path: Path) -> None:
+    wrong = {
+        "DECISION_LISTEN": "nowhere",
+        "DECISION_TLS_CERTIFICATE": str(tmp_path / "missing.crt"),
+        "DECISION_TLS_CLIENT_CA": str(tmp_path),
+    }
+    lines = _refusal({**_settings(tmp_path), **wrong})
+    assert sorted(line.split()[1].rstrip(":") for line in lines[1:]) == sorted([*wrong, "DECISION_TLS_KEY"])
+
+
 def test_campaigns_that_do_not_do_are_refused_with_every_problem(tmp_path: Path) -> None:
     path = tmp_path / "campaigns.json"
     path.write_text('{"campaigns": [{"campaign_id": "UPPER", "contacts_per_day": -1}, {"campaign_id": "fine"}]}')
     lines = _refusal({**_settings(tmp_path), "DECISION_CAMPAIGN_FILE": str(path)})
     assert lines[0] == "decision does not start: the campaigns are not valid:"
     assert [line.split()[1] for line in lines[1:]] == ["campaigns.0.campaign_id:", "campaigns.0.contacts_per_day:"]
+
+
+def test_a_port_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    (line,) = _refusal({**_settings(tmp_path), "DECISION_LISTEN": f"{LOOPBACK}:99999"})[1:]
+    assert "DECISION_LISTEN: " in line
+    assert "99999" in line
 
 
 @pytest.mark.parametrize("taken", ["DECISION_LISTEN", "DECISION_METRICS_PORT"])

@@ -27,7 +27,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Why the answer is what it is, in the order in which the rules are applied: the first that matches decides.
+// Why the answer is what it is. The first rule that matches decides; docs/policy.md has the rules in their order.
 type Reason int32
 
 const (
@@ -38,8 +38,8 @@ const (
 	Reason_REASON_LEVEL            Reason = 4 // Gold already has everything
 	Reason_REASON_NO_CONSENT       Reason = 5
 	Reason_REASON_COOL_DOWN        Reason = 6 // too soon after a dismissal or a conversion
-	Reason_REASON_FREQUENCY_CAP    Reason = 7 // as many contacts as the campaign allows in its period
-	Reason_REASON_MINIMUM_GAP      Reason = 8 // too soon after the last contact, in whichever channel
+	Reason_REASON_FREQUENCY_CAP    Reason = 7 // as many contacts as the campaign allows in an hour, a day, a week or a session
+	Reason_REASON_MINIMUM_GAP      Reason = 8 // too soon after the last contact, in minutes or in tracks, in whichever channel
 	Reason_REASON_CAMPAIGN_ENDED   Reason = 9 // before its start or after its end
 	Reason_REASON_BUDGET_SPENT     Reason = 10
 	Reason_REASON_PACED            Reason = 11 // budget is kept for later in the day
@@ -48,6 +48,9 @@ const (
 	Reason_REASON_EXPLORED         Reason = 14 // shown although below the threshold, to learn
 	Reason_REASON_SHOW             Reason = 15
 	Reason_REASON_UNAVAILABLE      Reason = 16 // something the answer needs is missing; see rung
+	Reason_REASON_FIRST_TRACKS     Reason = 17 // the session has only just begun
+	Reason_REASON_IN_STREAK        Reason = 18 // the listener is playing one track again and again
+	Reason_REASON_LISTENING_HOUR   Reason = 19 // as many contacts as the campaign allows in an hour of listening
 )
 
 // Enum value maps for Reason.
@@ -70,6 +73,9 @@ var (
 		14: "REASON_EXPLORED",
 		15: "REASON_SHOW",
 		16: "REASON_UNAVAILABLE",
+		17: "REASON_FIRST_TRACKS",
+		18: "REASON_IN_STREAK",
+		19: "REASON_LISTENING_HOUR",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":      0,
@@ -89,6 +95,9 @@ var (
 		"REASON_EXPLORED":         14,
 		"REASON_SHOW":             15,
 		"REASON_UNAVAILABLE":      16,
+		"REASON_FIRST_TRACKS":     17,
+		"REASON_IN_STREAK":        18,
+		"REASON_LISTENING_HOUR":   19,
 	}
 )
 
@@ -119,7 +128,7 @@ func (Reason) EnumDescriptor() ([]byte, []int) {
 	return file_interlude_v1_decision_proto_rawDescGZIP(), []int{0}
 }
 
-// How much of the machinery the answer could use, best first. Anything but FULL is `degraded`.
+// How much of the machinery the answer could use. Anything but FULL is `degraded`.
 type Rung int32
 
 const (
@@ -129,6 +138,7 @@ const (
 	Rung_RUNG_NO_FEATURES    Rung = 3 // the feature store did not answer in time: no ad
 	Rung_RUNG_NO_MODEL       Rung = 4 // no valid model is loaded: no ad
 	Rung_RUNG_NO_TIME        Rung = 5 // too little of the deadline was left: no ad
+	Rung_RUNG_PRIOR          Rung = 6 // no model or no features to ask it with: decided by the campaign's prior
 )
 
 // Enum value maps for Rung.
@@ -140,6 +150,7 @@ var (
 		3: "RUNG_NO_FEATURES",
 		4: "RUNG_NO_MODEL",
 		5: "RUNG_NO_TIME",
+		6: "RUNG_PRIOR",
 	}
 	Rung_value = map[string]int32{
 		"RUNG_UNSPECIFIED":    0,
@@ -148,6 +159,7 @@ var (
 		"RUNG_NO_FEATURES":    3,
 		"RUNG_NO_MODEL":       4,
 		"RUNG_NO_TIME":        5,
+		"RUNG_PRIOR":          6,
 	}
 )
 
@@ -176,6 +188,115 @@ func (x Rung) Number() protoreflect.EnumNumber {
 // Deprecated: Use Rung.Descriptor instead.
 func (Rung) EnumDescriptor() ([]byte, []int) {
 	return file_interlude_v1_decision_proto_rawDescGZIP(), []int{1}
+}
+
+// What a campaign has left to give.
+type BudgetState int32
+
+const (
+	BudgetState_BUDGET_STATE_UNSPECIFIED BudgetState = 0
+	BudgetState_BUDGET_STATE_OPEN        BudgetState = 1 // there is a discount to give, or no limit
+	BudgetState_BUDGET_STATE_PACED       BudgetState = 2 // what is left is kept for later
+	BudgetState_BUDGET_STATE_SPENT       BudgetState = 3
+)
+
+// Enum value maps for BudgetState.
+var (
+	BudgetState_name = map[int32]string{
+		0: "BUDGET_STATE_UNSPECIFIED",
+		1: "BUDGET_STATE_OPEN",
+		2: "BUDGET_STATE_PACED",
+		3: "BUDGET_STATE_SPENT",
+	}
+	BudgetState_value = map[string]int32{
+		"BUDGET_STATE_UNSPECIFIED": 0,
+		"BUDGET_STATE_OPEN":        1,
+		"BUDGET_STATE_PACED":       2,
+		"BUDGET_STATE_SPENT":       3,
+	}
+)
+
+func (x BudgetState) Enum() *BudgetState {
+	p := new(BudgetState)
+	*p = x
+	return p
+}
+
+func (x BudgetState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (BudgetState) Descriptor() protoreflect.EnumDescriptor {
+	return file_interlude_v1_decision_proto_enumTypes[2].Descriptor()
+}
+
+func (BudgetState) Type() protoreflect.EnumType {
+	return &file_interlude_v1_decision_proto_enumTypes[2]
+}
+
+func (x BudgetState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use BudgetState.Descriptor instead.
+func (BudgetState) EnumDescriptor() ([]byte, []int) {
+	return file_interlude_v1_decision_proto_rawDescGZIP(), []int{2}
+}
+
+// What the ledger said when the contact of a "show" was to be reserved.
+type ReservationState int32
+
+const (
+	ReservationState_RESERVATION_STATE_UNSPECIFIED ReservationState = 0 // nobody asked: there was nothing to show
+	ReservationState_RESERVATION_STATE_RESERVED    ReservationState = 1
+	ReservationState_RESERVATION_STATE_REPEATED    ReservationState = 2 // by this very request, before
+	ReservationState_RESERVATION_STATE_CAPPED      ReservationState = 3 // others were faster; see reason
+	ReservationState_RESERVATION_STATE_UNAVAILABLE ReservationState = 4
+)
+
+// Enum value maps for ReservationState.
+var (
+	ReservationState_name = map[int32]string{
+		0: "RESERVATION_STATE_UNSPECIFIED",
+		1: "RESERVATION_STATE_RESERVED",
+		2: "RESERVATION_STATE_REPEATED",
+		3: "RESERVATION_STATE_CAPPED",
+		4: "RESERVATION_STATE_UNAVAILABLE",
+	}
+	ReservationState_value = map[string]int32{
+		"RESERVATION_STATE_UNSPECIFIED": 0,
+		"RESERVATION_STATE_RESERVED":    1,
+		"RESERVATION_STATE_REPEATED":    2,
+		"RESERVATION_STATE_CAPPED":      3,
+		"RESERVATION_STATE_UNAVAILABLE": 4,
+	}
+)
+
+func (x ReservationState) Enum() *ReservationState {
+	p := new(ReservationState)
+	*p = x
+	return p
+}
+
+func (x ReservationState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ReservationState) Descriptor() protoreflect.EnumDescriptor {
+	return file_interlude_v1_decision_proto_enumTypes[3].Descriptor()
+}
+
+func (ReservationState) Type() protoreflect.EnumType {
+	return &file_interlude_v1_decision_proto_enumTypes[3]
+}
+
+func (x ReservationState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ReservationState.Descriptor instead.
+func (ReservationState) EnumDescriptor() ([]byte, []int) {
+	return file_interlude_v1_decision_proto_rawDescGZIP(), []int{3}
 }
 
 type DecideRequest struct {
@@ -261,8 +382,8 @@ type DecideResponse struct {
 	DecisionId    string                 `protobuf:"bytes,3,opt,name=decision_id,json=decisionId,proto3" json:"decision_id,omitempty"` // 32 hex digits, a function of request_id and customer_id
 	CampaignId    string                 `protobuf:"bytes,4,opt,name=campaign_id,json=campaignId,proto3" json:"campaign_id,omitempty"`
 	Score         *float32               `protobuf:"fixed32,5,opt,name=score,proto3,oneof" json:"score,omitempty"`                                    // probability of a click, 0..1; absent when no model was asked
-	Propensity    float32                `protobuf:"fixed32,6,opt,name=propensity,proto3" json:"propensity,omitempty"`                                // probability with which this answer was given, 0..1; 1 where no chance was involved
-	Arm           string                 `protobuf:"bytes,7,opt,name=arm,proto3" json:"arm,omitempty"`                                                // experiment arm, empty when there is none
+	Propensity    float32                `protobuf:"fixed32,6,opt,name=propensity,proto3" json:"propensity,omitempty"`                                // probability with which this arm gives this answer here, 0..1; 1 where no chance was involved
+	Arm           string                 `protobuf:"bytes,7,opt,name=arm,proto3" json:"arm,omitempty"`                                                // experiment arm, empty when the campaign has none
 	ModelVersion  string                 `protobuf:"bytes,8,opt,name=model_version,json=modelVersion,proto3" json:"model_version,omitempty"`          // empty when no model was asked
 	FeatureAgeMs  *int64                 `protobuf:"varint,9,opt,name=feature_age_ms,json=featureAgeMs,proto3,oneof" json:"feature_age_ms,omitempty"` // now minus the newest listen that the features know; absent when there is none
 	Rung          Rung                   `protobuf:"varint,10,opt,name=rung,proto3,enum=interlude.v1.Rung" json:"rung,omitempty"`
@@ -477,7 +598,9 @@ func (x *DecideBatchResponse) GetResponses() []*DecideResponse {
 type ExplainRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	CustomerId    int64                  `protobuf:"varint,1,opt,name=customer_id,json=customerId,proto3" json:"customer_id,omitempty"`
-	CampaignId    string                 `protobuf:"bytes,2,opt,name=campaign_id,json=campaignId,proto3" json:"campaign_id,omitempty"` // empty: the default campaign
+	CampaignId    string                 `protobuf:"bytes,2,opt,name=campaign_id,json=campaignId,proto3" json:"campaign_id,omitempty"`       // empty: the default campaign
+	NextTrackId   int64                  `protobuf:"varint,3,opt,name=next_track_id,json=nextTrackId,proto3" json:"next_track_id,omitempty"` // the track about to play; 0: not known
+	RequestId     string                 `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`          // of a Decide: explains that very question, with its chance; empty: a question not asked before
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -526,6 +649,81 @@ func (x *ExplainRequest) GetCampaignId() string {
 	return ""
 }
 
+func (x *ExplainRequest) GetNextTrackId() int64 {
+	if x != nil {
+		return x.NextTrackId
+	}
+	return 0
+}
+
+func (x *ExplainRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+// One thing that would have to be different for the offer to be shown.
+type Change struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Field         string                 `protobuf:"bytes,1,opt,name=field,proto3" json:"field,omitempty"` // "now_ms", "score", or a path as in "campaign.contacts_per_day" and "profile.level"
+	Value         string                 `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"` // its new value, as JSON
+	Text          string                 `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`   // for a person: "wait 3 h 12 min"
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Change) Reset() {
+	*x = Change{}
+	mi := &file_interlude_v1_decision_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Change) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Change) ProtoMessage() {}
+
+func (x *Change) ProtoReflect() protoreflect.Message {
+	mi := &file_interlude_v1_decision_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Change.ProtoReflect.Descriptor instead.
+func (*Change) Descriptor() ([]byte, []int) {
+	return file_interlude_v1_decision_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Change) GetField() string {
+	if x != nil {
+		return x.Field
+	}
+	return ""
+}
+
+func (x *Change) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+func (x *Change) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
 // One rule as it was applied to one listener.
 type RuleOutcome struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -539,7 +737,7 @@ type RuleOutcome struct {
 
 func (x *RuleOutcome) Reset() {
 	*x = RuleOutcome{}
-	mi := &file_interlude_v1_decision_proto_msgTypes[5]
+	mi := &file_interlude_v1_decision_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -551,7 +749,7 @@ func (x *RuleOutcome) String() string {
 func (*RuleOutcome) ProtoMessage() {}
 
 func (x *RuleOutcome) ProtoReflect() protoreflect.Message {
-	mi := &file_interlude_v1_decision_proto_msgTypes[5]
+	mi := &file_interlude_v1_decision_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -564,7 +762,7 @@ func (x *RuleOutcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RuleOutcome.ProtoReflect.Descriptor instead.
 func (*RuleOutcome) Descriptor() ([]byte, []int) {
-	return file_interlude_v1_decision_proto_rawDescGZIP(), []int{5}
+	return file_interlude_v1_decision_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *RuleOutcome) GetReason() Reason {
@@ -600,13 +798,14 @@ type ExplainResponse struct {
 	Answer        *DecideResponse        `protobuf:"bytes,1,opt,name=answer,proto3" json:"answer,omitempty"` // what Decide would say now; no token, nothing reserved
 	Rules         []*RuleOutcome         `protobuf:"bytes,2,rep,name=rules,proto3" json:"rules,omitempty"`   // in order of application, every rule, also those behind the deciding one
 	Features      []*NamedFeature        `protobuf:"bytes,3,rep,name=features,proto3" json:"features,omitempty"`
+	NearestYes    []*Change              `protobuf:"bytes,4,rep,name=nearest_yes,json=nearestYes,proto3" json:"nearest_yes,omitempty"` // all of them together turn this answer into a shown offer; empty when nothing would
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ExplainResponse) Reset() {
 	*x = ExplainResponse{}
-	mi := &file_interlude_v1_decision_proto_msgTypes[6]
+	mi := &file_interlude_v1_decision_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -618,7 +817,7 @@ func (x *ExplainResponse) String() string {
 func (*ExplainResponse) ProtoMessage() {}
 
 func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_interlude_v1_decision_proto_msgTypes[6]
+	mi := &file_interlude_v1_decision_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -631,7 +830,7 @@ func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainResponse.ProtoReflect.Descriptor instead.
 func (*ExplainResponse) Descriptor() ([]byte, []int) {
-	return file_interlude_v1_decision_proto_rawDescGZIP(), []int{6}
+	return file_interlude_v1_decision_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ExplainResponse) GetAnswer() *DecideResponse {
@@ -655,6 +854,13 @@ func (x *ExplainResponse) GetFeatures() []*NamedFeature {
 	return nil
 }
 
+func (x *ExplainResponse) GetNearestYes() []*Change {
+	if x != nil {
+		return x.NearestYes
+	}
+	return nil
+}
+
 type NamedFeature struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -666,7 +872,7 @@ type NamedFeature struct {
 
 func (x *NamedFeature) Reset() {
 	*x = NamedFeature{}
-	mi := &file_interlude_v1_decision_proto_msgTypes[7]
+	mi := &file_interlude_v1_decision_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -678,7 +884,7 @@ func (x *NamedFeature) String() string {
 func (*NamedFeature) ProtoMessage() {}
 
 func (x *NamedFeature) ProtoReflect() protoreflect.Message {
-	mi := &file_interlude_v1_decision_proto_msgTypes[7]
+	mi := &file_interlude_v1_decision_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -691,7 +897,7 @@ func (x *NamedFeature) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NamedFeature.ProtoReflect.Descriptor instead.
 func (*NamedFeature) Descriptor() ([]byte, []int) {
-	return file_interlude_v1_decision_proto_rawDescGZIP(), []int{7}
+	return file_interlude_v1_decision_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *NamedFeature) GetName() string {
@@ -726,7 +932,7 @@ type ReportOutcomeRequest struct {
 
 func (x *ReportOutcomeRequest) Reset() {
 	*x = ReportOutcomeRequest{}
-	mi := &file_interlude_v1_decision_proto_msgTypes[8]
+	mi := &file_interlude_v1_decision_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -738,7 +944,7 @@ func (x *ReportOutcomeRequest) String() string {
 func (*ReportOutcomeRequest) ProtoMessage() {}
 
 func (x *ReportOutcomeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_interlude_v1_decision_proto_msgTypes[8]
+	mi := &file_interlude_v1_decision_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -751,7 +957,7 @@ func (x *ReportOutcomeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportOutcomeRequest.ProtoReflect.Descriptor instead.
 func (*ReportOutcomeRequest) Descriptor() ([]byte, []int) {
-	return file_interlude_v1_decision_proto_rawDescGZIP(), []int{8}
+	return file_interlude_v1_decision_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ReportOutcomeRequest) GetOutcomeToken() []byte {
@@ -784,7 +990,7 @@ type ReportOutcomeResponse struct {
 
 func (x *ReportOutcomeResponse) Reset() {
 	*x = ReportOutcomeResponse{}
-	mi := &file_interlude_v1_decision_proto_msgTypes[9]
+	mi := &file_interlude_v1_decision_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -796,7 +1002,7 @@ func (x *ReportOutcomeResponse) String() string {
 func (*ReportOutcomeResponse) ProtoMessage() {}
 
 func (x *ReportOutcomeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_interlude_v1_decision_proto_msgTypes[9]
+	mi := &file_interlude_v1_decision_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -809,7 +1015,7 @@ func (x *ReportOutcomeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportOutcomeResponse.ProtoReflect.Descriptor instead.
 func (*ReportOutcomeResponse) Descriptor() ([]byte, []int) {
-	return file_interlude_v1_decision_proto_rawDescGZIP(), []int{9}
+	return file_interlude_v1_decision_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ReportOutcomeResponse) GetEventId() string {
@@ -819,7 +1025,7 @@ func (x *ReportOutcomeResponse) GetEventId() string {
 	return ""
 }
 
-// Topic `decisions`: everything that an answer was made from. The training set is made of these.
+// Topic `decisions`: everything that an answer was made from, enough to make it again bit for bit. The training set is made of these.
 type DecisionLogged struct {
 	state              protoimpl.MessageState `protogen:"open.v1"`
 	DecisionId         string                 `protobuf:"bytes,1,opt,name=decision_id,json=decisionId,proto3" json:"decision_id,omitempty"`
@@ -832,13 +1038,18 @@ type DecisionLogged struct {
 	ContactsInPeriod   uint32                 `protobuf:"varint,8,opt,name=contacts_in_period,json=contactsInPeriod,proto3" json:"contacts_in_period,omitempty"` // as counted by the frequency cap
 	SinceLastContactMs *int64                 `protobuf:"varint,9,opt,name=since_last_contact_ms,json=sinceLastContactMs,proto3,oneof" json:"since_last_contact_ms,omitempty"`
 	ServiceVersion     string                 `protobuf:"bytes,10,opt,name=service_version,json=serviceVersion,proto3" json:"service_version,omitempty"`
+	Listener           []byte                 `protobuf:"bytes,11,opt,name=listener,proto3" json:"listener,omitempty"`                                         // the value of `f:{id}` as it was read; empty when there was none
+	Contacts           []byte                 `protobuf:"bytes,12,opt,name=contacts,proto3" json:"contacts,omitempty"`                                         // the value of `c:{id}` as it was read
+	CampaignsVersion   string                 `protobuf:"bytes,13,opt,name=campaigns_version,json=campaignsVersion,proto3" json:"campaigns_version,omitempty"` // of the campaign document, whose text is in the topic `campaigns`
+	Budget             BudgetState            `protobuf:"varint,14,opt,name=budget,proto3,enum=interlude.v1.BudgetState" json:"budget,omitempty"`
+	Reservation        ReservationState       `protobuf:"varint,15,opt,name=reservation,proto3,enum=interlude.v1.ReservationState" json:"reservation,omitempty"`
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
 }
 
 func (x *DecisionLogged) Reset() {
 	*x = DecisionLogged{}
-	mi := &file_interlude_v1_decision_proto_msgTypes[10]
+	mi := &file_interlude_v1_decision_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -850,7 +1061,7 @@ func (x *DecisionLogged) String() string {
 func (*DecisionLogged) ProtoMessage() {}
 
 func (x *DecisionLogged) ProtoReflect() protoreflect.Message {
-	mi := &file_interlude_v1_decision_proto_msgTypes[10]
+	mi := &file_interlude_v1_decision_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -863,7 +1074,7 @@ func (x *DecisionLogged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DecisionLogged.ProtoReflect.Descriptor instead.
 func (*DecisionLogged) Descriptor() ([]byte, []int) {
-	return file_interlude_v1_decision_proto_rawDescGZIP(), []int{10}
+	return file_interlude_v1_decision_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *DecisionLogged) GetDecisionId() string {
@@ -936,6 +1147,41 @@ func (x *DecisionLogged) GetServiceVersion() string {
 	return ""
 }
 
+func (x *DecisionLogged) GetListener() []byte {
+	if x != nil {
+		return x.Listener
+	}
+	return nil
+}
+
+func (x *DecisionLogged) GetContacts() []byte {
+	if x != nil {
+		return x.Contacts
+	}
+	return nil
+}
+
+func (x *DecisionLogged) GetCampaignsVersion() string {
+	if x != nil {
+		return x.CampaignsVersion
+	}
+	return ""
+}
+
+func (x *DecisionLogged) GetBudget() BudgetState {
+	if x != nil {
+		return x.Budget
+	}
+	return BudgetState_BUDGET_STATE_UNSPECIFIED
+}
+
+func (x *DecisionLogged) GetReservation() ReservationState {
+	if x != nil {
+		return x.Reservation
+	}
+	return ReservationState_RESERVATION_STATE_UNSPECIFIED
+}
+
 var File_interlude_v1_decision_proto protoreflect.FileDescriptor
 
 const file_interlude_v1_decision_proto_rawDesc = "" +
@@ -973,21 +1219,30 @@ const file_interlude_v1_decision_proto_rawDesc = "" +
 	"\x12DecideBatchRequest\x127\n" +
 	"\brequests\x18\x01 \x03(\v2\x1b.interlude.v1.DecideRequestR\brequests\"Q\n" +
 	"\x13DecideBatchResponse\x12:\n" +
-	"\tresponses\x18\x01 \x03(\v2\x1c.interlude.v1.DecideResponseR\tresponses\"R\n" +
+	"\tresponses\x18\x01 \x03(\v2\x1c.interlude.v1.DecideResponseR\tresponses\"\x95\x01\n" +
 	"\x0eExplainRequest\x12\x1f\n" +
 	"\vcustomer_id\x18\x01 \x01(\x03R\n" +
 	"customerId\x12\x1f\n" +
 	"\vcampaign_id\x18\x02 \x01(\tR\n" +
-	"campaignId\"\x8a\x01\n" +
+	"campaignId\x12\"\n" +
+	"\rnext_track_id\x18\x03 \x01(\x03R\vnextTrackId\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x04 \x01(\tR\trequestId\"H\n" +
+	"\x06Change\x12\x14\n" +
+	"\x05field\x18\x01 \x01(\tR\x05field\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\x12\x12\n" +
+	"\x04text\x18\x03 \x01(\tR\x04text\"\x8a\x01\n" +
 	"\vRuleOutcome\x12,\n" +
 	"\x06reason\x18\x01 \x01(\x0e2\x14.interlude.v1.ReasonR\x06reason\x12\x18\n" +
 	"\amatched\x18\x02 \x01(\bR\amatched\x12\x16\n" +
 	"\x06detail\x18\x03 \x01(\tR\x06detail\x12\x1b\n" +
-	"\tto_change\x18\x04 \x01(\tR\btoChange\"\xb0\x01\n" +
+	"\tto_change\x18\x04 \x01(\tR\btoChange\"\xe7\x01\n" +
 	"\x0fExplainResponse\x124\n" +
 	"\x06answer\x18\x01 \x01(\v2\x1c.interlude.v1.DecideResponseR\x06answer\x12/\n" +
 	"\x05rules\x18\x02 \x03(\v2\x19.interlude.v1.RuleOutcomeR\x05rules\x126\n" +
-	"\bfeatures\x18\x03 \x03(\v2\x1a.interlude.v1.NamedFeatureR\bfeatures\"L\n" +
+	"\bfeatures\x18\x03 \x03(\v2\x1a.interlude.v1.NamedFeatureR\bfeatures\x125\n" +
+	"\vnearest_yes\x18\x04 \x03(\v2\x14.interlude.v1.ChangeR\n" +
+	"nearestYes\"L\n" +
 	"\fNamedFeature\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x02R\x05value\x12\x12\n" +
@@ -997,7 +1252,7 @@ const file_interlude_v1_decision_proto_rawDesc = "" +
 	"\x04kind\x18\x02 \x01(\x0e2\x19.interlude.v1.AdEventKindR\x04kind\x12\x13\n" +
 	"\x05at_ms\x18\x03 \x01(\x03R\x04atMs\"2\n" +
 	"\x15ReportOutcomeResponse\x12\x19\n" +
-	"\bevent_id\x18\x01 \x01(\tR\aeventId\"\xd0\x03\n" +
+	"\bevent_id\x18\x01 \x01(\tR\aeventId\"\xaa\x05\n" +
 	"\x0eDecisionLogged\x12\x1f\n" +
 	"\vdecision_id\x18\x01 \x01(\tR\n" +
 	"decisionId\x125\n" +
@@ -1010,8 +1265,13 @@ const file_interlude_v1_decision_proto_rawDesc = "" +
 	"\x12contacts_in_period\x18\b \x01(\rR\x10contactsInPeriod\x126\n" +
 	"\x15since_last_contact_ms\x18\t \x01(\x03H\x00R\x12sinceLastContactMs\x88\x01\x01\x12'\n" +
 	"\x0fservice_version\x18\n" +
-	" \x01(\tR\x0eserviceVersionB\x18\n" +
-	"\x16_since_last_contact_ms*\x8a\x03\n" +
+	" \x01(\tR\x0eserviceVersion\x12\x1a\n" +
+	"\blistener\x18\v \x01(\fR\blistener\x12\x1a\n" +
+	"\bcontacts\x18\f \x01(\fR\bcontacts\x12+\n" +
+	"\x11campaigns_version\x18\r \x01(\tR\x10campaignsVersion\x121\n" +
+	"\x06budget\x18\x0e \x01(\x0e2\x19.interlude.v1.BudgetStateR\x06budget\x12@\n" +
+	"\vreservation\x18\x0f \x01(\x0e2\x1e.interlude.v1.ReservationStateR\vreservationB\x18\n" +
+	"\x16_since_last_contact_ms*\xd4\x03\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13REASON_SWITCHED_OFF\x10\x01\x12\x1b\n" +
@@ -1030,14 +1290,30 @@ const file_interlude_v1_decision_proto_rawDesc = "" +
 	"\x0eREASON_HOLDOUT\x10\r\x12\x13\n" +
 	"\x0fREASON_EXPLORED\x10\x0e\x12\x0f\n" +
 	"\vREASON_SHOW\x10\x0f\x12\x16\n" +
-	"\x12REASON_UNAVAILABLE\x10\x10*\x7f\n" +
+	"\x12REASON_UNAVAILABLE\x10\x10\x12\x17\n" +
+	"\x13REASON_FIRST_TRACKS\x10\x11\x12\x14\n" +
+	"\x10REASON_IN_STREAK\x10\x12\x12\x19\n" +
+	"\x15REASON_LISTENING_HOUR\x10\x13*\x8f\x01\n" +
 	"\x04Rung\x12\x14\n" +
 	"\x10RUNG_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tRUNG_FULL\x10\x01\x12\x17\n" +
 	"\x13RUNG_NO_RESERVATION\x10\x02\x12\x14\n" +
 	"\x10RUNG_NO_FEATURES\x10\x03\x12\x11\n" +
 	"\rRUNG_NO_MODEL\x10\x04\x12\x10\n" +
-	"\fRUNG_NO_TIME\x10\x052\xcc\x02\n" +
+	"\fRUNG_NO_TIME\x10\x05\x12\x0e\n" +
+	"\n" +
+	"RUNG_PRIOR\x10\x06*r\n" +
+	"\vBudgetState\x12\x1c\n" +
+	"\x18BUDGET_STATE_UNSPECIFIED\x10\x00\x12\x15\n" +
+	"\x11BUDGET_STATE_OPEN\x10\x01\x12\x16\n" +
+	"\x12BUDGET_STATE_PACED\x10\x02\x12\x16\n" +
+	"\x12BUDGET_STATE_SPENT\x10\x03*\xb6\x01\n" +
+	"\x10ReservationState\x12!\n" +
+	"\x1dRESERVATION_STATE_UNSPECIFIED\x10\x00\x12\x1e\n" +
+	"\x1aRESERVATION_STATE_RESERVED\x10\x01\x12\x1e\n" +
+	"\x1aRESERVATION_STATE_REPEATED\x10\x02\x12\x1c\n" +
+	"\x18RESERVATION_STATE_CAPPED\x10\x03\x12!\n" +
+	"\x1dRESERVATION_STATE_UNAVAILABLE\x10\x042\xcc\x02\n" +
 	"\x0fDecisionService\x12C\n" +
 	"\x06Decide\x12\x1b.interlude.v1.DecideRequest\x1a\x1c.interlude.v1.DecideResponse\x12R\n" +
 	"\vDecideBatch\x12 .interlude.v1.DecideBatchRequest\x1a!.interlude.v1.DecideBatchResponse\x12F\n" +
@@ -1056,51 +1332,57 @@ func file_interlude_v1_decision_proto_rawDescGZIP() []byte {
 	return file_interlude_v1_decision_proto_rawDescData
 }
 
-var file_interlude_v1_decision_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_interlude_v1_decision_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_interlude_v1_decision_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_interlude_v1_decision_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_interlude_v1_decision_proto_goTypes = []any{
 	(Reason)(0),                   // 0: interlude.v1.Reason
 	(Rung)(0),                     // 1: interlude.v1.Rung
-	(*DecideRequest)(nil),         // 2: interlude.v1.DecideRequest
-	(*DecideResponse)(nil),        // 3: interlude.v1.DecideResponse
-	(*DecideBatchRequest)(nil),    // 4: interlude.v1.DecideBatchRequest
-	(*DecideBatchResponse)(nil),   // 5: interlude.v1.DecideBatchResponse
-	(*ExplainRequest)(nil),        // 6: interlude.v1.ExplainRequest
-	(*RuleOutcome)(nil),           // 7: interlude.v1.RuleOutcome
-	(*ExplainResponse)(nil),       // 8: interlude.v1.ExplainResponse
-	(*NamedFeature)(nil),          // 9: interlude.v1.NamedFeature
-	(*ReportOutcomeRequest)(nil),  // 10: interlude.v1.ReportOutcomeRequest
-	(*ReportOutcomeResponse)(nil), // 11: interlude.v1.ReportOutcomeResponse
-	(*DecisionLogged)(nil),        // 12: interlude.v1.DecisionLogged
-	(Device)(0),                   // 13: interlude.v1.Device
-	(AdEventKind)(0),              // 14: interlude.v1.AdEventKind
+	(BudgetState)(0),              // 2: interlude.v1.BudgetState
+	(ReservationState)(0),         // 3: interlude.v1.ReservationState
+	(*DecideRequest)(nil),         // 4: interlude.v1.DecideRequest
+	(*DecideResponse)(nil),        // 5: interlude.v1.DecideResponse
+	(*DecideBatchRequest)(nil),    // 6: interlude.v1.DecideBatchRequest
+	(*DecideBatchResponse)(nil),   // 7: interlude.v1.DecideBatchResponse
+	(*ExplainRequest)(nil),        // 8: interlude.v1.ExplainRequest
+	(*Change)(nil),                // 9: interlude.v1.Change
+	(*RuleOutcome)(nil),           // 10: interlude.v1.RuleOutcome
+	(*ExplainResponse)(nil),       // 11: interlude.v1.ExplainResponse
+	(*NamedFeature)(nil),          // 12: interlude.v1.NamedFeature
+	(*ReportOutcomeRequest)(nil),  // 13: interlude.v1.ReportOutcomeRequest
+	(*ReportOutcomeResponse)(nil), // 14: interlude.v1.ReportOutcomeResponse
+	(*DecisionLogged)(nil),        // 15: interlude.v1.DecisionLogged
+	(Device)(0),                   // 16: interlude.v1.Device
+	(AdEventKind)(0),              // 17: interlude.v1.AdEventKind
 }
 var file_interlude_v1_decision_proto_depIdxs = []int32{
-	13, // 0: interlude.v1.DecideRequest.device:type_name -> interlude.v1.Device
+	16, // 0: interlude.v1.DecideRequest.device:type_name -> interlude.v1.Device
 	0,  // 1: interlude.v1.DecideResponse.reason:type_name -> interlude.v1.Reason
 	1,  // 2: interlude.v1.DecideResponse.rung:type_name -> interlude.v1.Rung
-	2,  // 3: interlude.v1.DecideBatchRequest.requests:type_name -> interlude.v1.DecideRequest
-	3,  // 4: interlude.v1.DecideBatchResponse.responses:type_name -> interlude.v1.DecideResponse
+	4,  // 3: interlude.v1.DecideBatchRequest.requests:type_name -> interlude.v1.DecideRequest
+	5,  // 4: interlude.v1.DecideBatchResponse.responses:type_name -> interlude.v1.DecideResponse
 	0,  // 5: interlude.v1.RuleOutcome.reason:type_name -> interlude.v1.Reason
-	3,  // 6: interlude.v1.ExplainResponse.answer:type_name -> interlude.v1.DecideResponse
-	7,  // 7: interlude.v1.ExplainResponse.rules:type_name -> interlude.v1.RuleOutcome
-	9,  // 8: interlude.v1.ExplainResponse.features:type_name -> interlude.v1.NamedFeature
-	14, // 9: interlude.v1.ReportOutcomeRequest.kind:type_name -> interlude.v1.AdEventKind
-	2,  // 10: interlude.v1.DecisionLogged.request:type_name -> interlude.v1.DecideRequest
-	3,  // 11: interlude.v1.DecisionLogged.response:type_name -> interlude.v1.DecideResponse
-	2,  // 12: interlude.v1.DecisionService.Decide:input_type -> interlude.v1.DecideRequest
-	4,  // 13: interlude.v1.DecisionService.DecideBatch:input_type -> interlude.v1.DecideBatchRequest
-	6,  // 14: interlude.v1.DecisionService.Explain:input_type -> interlude.v1.ExplainRequest
-	10, // 15: interlude.v1.DecisionService.ReportOutcome:input_type -> interlude.v1.ReportOutcomeRequest
-	3,  // 16: interlude.v1.DecisionService.Decide:output_type -> interlude.v1.DecideResponse
-	5,  // 17: interlude.v1.DecisionService.DecideBatch:output_type -> interlude.v1.DecideBatchResponse
-	8,  // 18: interlude.v1.DecisionService.Explain:output_type -> interlude.v1.ExplainResponse
-	11, // 19: interlude.v1.DecisionService.ReportOutcome:output_type -> interlude.v1.ReportOutcomeResponse
-	16, // [16:20] is the sub-list for method output_type
-	12, // [12:16] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	5,  // 6: interlude.v1.ExplainResponse.answer:type_name -> interlude.v1.DecideResponse
+	10, // 7: interlude.v1.ExplainResponse.rules:type_name -> interlude.v1.RuleOutcome
+	12, // 8: interlude.v1.ExplainResponse.features:type_name -> interlude.v1.NamedFeature
+	9,  // 9: interlude.v1.ExplainResponse.nearest_yes:type_name -> interlude.v1.Change
+	17, // 10: interlude.v1.ReportOutcomeRequest.kind:type_name -> interlude.v1.AdEventKind
+	4,  // 11: interlude.v1.DecisionLogged.request:type_name -> interlude.v1.DecideRequest
+	5,  // 12: interlude.v1.DecisionLogged.response:type_name -> interlude.v1.DecideResponse
+	2,  // 13: interlude.v1.DecisionLogged.budget:type_name -> interlude.v1.BudgetState
+	3,  // 14: interlude.v1.DecisionLogged.reservation:type_name -> interlude.v1.ReservationState
+	4,  // 15: interlude.v1.DecisionService.Decide:input_type -> interlude.v1.DecideRequest
+	6,  // 16: interlude.v1.DecisionService.DecideBatch:input_type -> interlude.v1.DecideBatchRequest
+	8,  // 17: interlude.v1.DecisionService.Explain:input_type -> interlude.v1.ExplainRequest
+	13, // 18: interlude.v1.DecisionService.ReportOutcome:input_type -> interlude.v1.ReportOutcomeRequest
+	5,  // 19: interlude.v1.DecisionService.Decide:output_type -> interlude.v1.DecideResponse
+	7,  // 20: interlude.v1.DecisionService.DecideBatch:output_type -> interlude.v1.DecideBatchResponse
+	11, // 21: interlude.v1.DecisionService.Explain:output_type -> interlude.v1.ExplainResponse
+	14, // 22: interlude.v1.DecisionService.ReportOutcome:output_type -> interlude.v1.ReportOutcomeResponse
+	19, // [19:23] is the sub-list for method output_type
+	15, // [15:19] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_interlude_v1_decision_proto_init() }
@@ -1110,14 +1392,14 @@ func file_interlude_v1_decision_proto_init() {
 	}
 	file_interlude_v1_events_proto_init()
 	file_interlude_v1_decision_proto_msgTypes[1].OneofWrappers = []any{}
-	file_interlude_v1_decision_proto_msgTypes[10].OneofWrappers = []any{}
+	file_interlude_v1_decision_proto_msgTypes[11].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_interlude_v1_decision_proto_rawDesc), len(file_interlude_v1_decision_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   11,
+			NumEnums:      4,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -361,6 +361,8 @@ const (
 	SmsReason_SMS_REASON_OPERATOR_REFUSED SmsReason = 10
 	SmsReason_SMS_REASON_UNDELIVERABLE    SmsReason = 11
 	SmsReason_SMS_REASON_UNCERTAIN        SmsReason = 12 // the service stopped between reserving and sending: never sent again, at most once
+	SmsReason_SMS_REASON_BUDGET_SPENT     SmsReason = 13 // the campaign has no discount left to promise, or none that is due by now
+	SmsReason_SMS_REASON_HOLDOUT          SmsReason = 14 // would have been texted; withheld to measure lift
 )
 
 // Enum value maps for SmsReason.
@@ -379,6 +381,8 @@ var (
 		10: "SMS_REASON_OPERATOR_REFUSED",
 		11: "SMS_REASON_UNDELIVERABLE",
 		12: "SMS_REASON_UNCERTAIN",
+		13: "SMS_REASON_BUDGET_SPENT",
+		14: "SMS_REASON_HOLDOUT",
 	}
 	SmsReason_value = map[string]int32{
 		"SMS_REASON_UNSPECIFIED":      0,
@@ -394,6 +398,8 @@ var (
 		"SMS_REASON_OPERATOR_REFUSED": 10,
 		"SMS_REASON_UNDELIVERABLE":    11,
 		"SMS_REASON_UNCERTAIN":        12,
+		"SMS_REASON_BUDGET_SPENT":     13,
+		"SMS_REASON_HOLDOUT":          14,
 	}
 )
 
@@ -1143,7 +1149,7 @@ const file_interlude_v1_events_proto_rawDesc = "" +
 	"\x0fSMS_STATUS_SENT\x10\x02\x12\x18\n" +
 	"\x14SMS_STATUS_DELIVERED\x10\x03\x12\x15\n" +
 	"\x11SMS_STATUS_FAILED\x10\x04\x12\x19\n" +
-	"\x15SMS_STATUS_SUPPRESSED\x10\x05*\xf8\x02\n" +
+	"\x15SMS_STATUS_SUPPRESSED\x10\x05*\xad\x03\n" +
 	"\tSmsReason\x12\x1a\n" +
 	"\x16SMS_REASON_UNSPECIFIED\x10\x00\x12\x1f\n" +
 	"\x1bSMS_REASON_UNKNOWN_CUSTOMER\x10\x01\x12\x17\n" +
@@ -1158,7 +1164,9 @@ const file_interlude_v1_events_proto_rawDesc = "" +
 	"\x1bSMS_REASON_OPERATOR_REFUSED\x10\n" +
 	"\x12\x1c\n" +
 	"\x18SMS_REASON_UNDELIVERABLE\x10\v\x12\x18\n" +
-	"\x14SMS_REASON_UNCERTAIN\x10\fb\x06proto3"
+	"\x14SMS_REASON_UNCERTAIN\x10\f\x12\x1b\n" +
+	"\x17SMS_REASON_BUDGET_SPENT\x10\r\x12\x16\n" +
+	"\x12SMS_REASON_HOLDOUT\x10\x0eb\x06proto3"
 
 var (
 	file_interlude_v1_events_proto_rawDescOnce sync.Once

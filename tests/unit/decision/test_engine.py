@@ -1,20 +1,23 @@
 """The engine on fakes: batches, rungs, retries and races."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
 
-from interlude.contacts.campaign import Campaign
-from interlude.contacts.caps import MINUTE_MS, Channel, Contact
-from interlude.contacts.ledger import Reservation, ReservationRequest
+from interlude.contacts.budget import BudgetState
+from interlude.contacts.campaign import Budget, Campaign, ColdStart
+from interlude.contacts.caps import MINUTE_MS, CapKind, Channel, Contact
+from interlude.contacts.ledger import LedgerUnavailable, Outcome, Reservation, ReservationRequest, encode_contact
 from interlude.features.state import Level, hash_id
 from interlude.models.scorer import Scorer
+from services.decision.answers import Answer, Question, ReservationState
 from services.decision.champion import Serving
-from services.decision.engine import Answer, DecisionEngine, Question
-from services.decision.policy import Reason, Rung
-from tests.contract.fakes import FakeChampion, FakeLedger, FakeListeners
+from services.decision.engine import DecisionEngine
+from services.decision.policy import CERTAIN, Reason, Rung
+from services.decision.reserving import Ledger, Reserver
+from tests.contract.fakes import FakeBudgets, FakeChampion, FakeLedger, FakeListeners
 from tests.listeners import VECTOR, hot_features, profile
 from tests.models import GENEROUS, STINGY, ModelSpec
 
@@ -45,6 +48,7 @@ class _World:
     champion: FakeChampion
     clock: _Clock
     engine: DecisionEngine
+    budgets: FakeBudgets = field(default_factory=FakeBudgets)
 
     def ask(self, request_id: str = "r", customer_id: int = _FREE, campaign: Campaign = _CAMPAIGN) -> Answer:
         return self.engine.decide([Question(request_id, customer_id, campaign)], [1.0])[0]
@@ -59,9 +63,11 @@ def _world(intercept: float = GENEROUS) -> _World:
     features = {customer_id: hot_features() for customer_id in (_FREE, _CAPPED)}
     features[_GOLD] = hot_features(profile(level=Level.GOLD))
     listeners = FakeListeners(features=features, contacts=ledger.contacts)
-    champion, clock = FakeChampion(_serving(intercept)), _Clock()
-    engine = DecisionEngine(listeners, ledger, champion, now_ms=clock, reserve_seconds=_RESERVE_SECONDS)
-    return _World(listeners, ledger, champion, clock, engine)
+    champion, clock, budgets = FakeChampion(_serving(intercept)), _Clock(), FakeBudgets()
+    engine = DecisionEngine(
+        listeners, Reserver(ledger, budgets), champion, now_ms=clock, reserve_seconds=_RESERVE_SECONDS
+    )
+    return _World(listeners, ledger, champion, clock, engine, budgets)
 
 
 def test_a_listener_with_nothing_against_it_is_shown_the_offer_with_a_contact_reserved() -> None:
@@ -143,23 +149,151 @@ def test_a_retry_is_shown_although_its_own_contact_filled_the_cap() -> None:
     assert world.ask("other", campaign=one_a_day).reason is Reason.FREQUENCY_CAP
 
 
-@pytest.mark.parametrize("result", [Reservation.FREQUENCY_CAP, Reservation.MINIMUM_GAP])
-def test_a_contact_that_another_call_reserved_meanwhile_is_respected(result: Reservation) -> None:
-    world = _world()
+class _AnsweringLedger:
+    """Says the same to every request."""
 
-    class _OvertakenLedger:
+    def __init__(self, said: Reservation) -> None:
+        self._said = said
+
+    def reserve(
+        self, requests: Sequence[ReservationRequest], timeout_seconds: float | None = None
+    ) -> list[Reservation]:
+        assert timeout_seconds is not None
+        return [self._said for _ in requests]
+
+
+def _engine_with(world: _World, ledger: Ledger) -> DecisionEngine:
+    return DecisionEngine(
+        world.listeners,
+        Reserver(ledger, world.budgets),
+        world.champion,
+        now_ms=world.clock,
+        reserve_seconds=_RESERVE_SECONDS,
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        (CapKind.HOUR, Reason.FREQUENCY_CAP),
+        (CapKind.DAY, Reason.FREQUENCY_CAP),
+        (CapKind.WEEK, Reason.FREQUENCY_CAP),
+        (CapKind.SESSION, Reason.FREQUENCY_CAP),
+        (CapKind.LISTENING_HOUR, Reason.LISTENING_HOUR),
+        (CapKind.GAP_MINUTES, Reason.MINIMUM_GAP),
+        (CapKind.GAP_TRACKS, Reason.MINIMUM_GAP),
+    ],
+)
+def test_a_contact_that_another_call_reserved_meanwhile_is_respected(kind: CapKind, reason: Reason) -> None:
+    world = _world()
+    engine = _engine_with(world, _AnsweringLedger(Reservation(Outcome.CAPPED, kind)))
+    question = Question("r", _FREE, _CAMPAIGN)
+    assert engine.judge([question], [1.0])[0].reason is Reason.SHOW
+    answer = engine.decide([question], [1.0])[0]
+    assert (answer.reason, answer.propensity, answer.reservation) == (reason, CERTAIN, ReservationState.CAPPED)
+
+
+def test_an_answer_carries_what_redis_said_and_how_the_reservation_went() -> None:
+    world = _world()
+    answer = world.ask("r1")
+    assert answer.listener_value == hot_features()
+    assert (answer.contacts_value, answer.reservation) == (b"", ReservationState.RESERVED)
+    again = world.ask("r1")
+    assert again.contacts_value == encode_contact(world.ledger.contacts[_FREE][0])
+    assert again.reservation is ReservationState.REPEATED
+    assert world.ask(customer_id=_GOLD).reservation is ReservationState.NOT_ASKED
+
+
+_HELD_OUT = Campaign(campaign_id="measured", holdout_share=0.5)
+_EVERYBODY = range(1000, 1050)
+
+
+def _with_many(world: _World) -> _World:
+    world.listeners.features |= dict.fromkeys(_EVERYBODY, hot_features())
+    return world
+
+
+def test_an_offer_withheld_for_the_holdout_uses_up_the_caps_like_a_shown_one() -> None:
+    world = _with_many(_world())
+    answers = [world.ask(customer_id=customer_id, campaign=_HELD_OUT) for customer_id in _EVERYBODY]
+    withheld = [answer.question.customer_id for answer in answers if answer.reason is Reason.HOLDOUT]
+    assert 0 < len(withheld) < len(_EVERYBODY)
+    assert {answer.propensity for answer in answers} == {0.5}
+    for answer in answers:
+        contact = world.ledger.contacts[answer.question.customer_id][0]
+        assert contact.withheld is not answer.show
+    assert world.ask("next", customer_id=withheld[0], campaign=_HELD_OUT).reason is Reason.MINIMUM_GAP
+
+
+_SCARCE = Campaign(campaign_id="scarce", budget=Budget(discounts=2), minimum_gap_minutes=0)
+
+
+def test_each_shown_offer_takes_a_discount_and_none_is_shown_without() -> None:
+    world = _with_many(_world())
+    world.budgets.units["scarce"] = 2
+    reasons = [world.ask(customer_id=customer_id, campaign=_SCARCE).reason for customer_id in _EVERYBODY[:4]]
+    assert reasons == [Reason.SHOW, Reason.SHOW, Reason.BUDGET_SPENT, Reason.BUDGET_SPENT]
+    assert len(world.ledger.requests) == 2
+
+
+def test_the_last_discount_goes_to_one_of_a_batch() -> None:
+    world = _with_many(_world())
+    world.budgets.units["scarce"] = 1
+    questions = [Question("r", customer_id, _SCARCE) for customer_id in _EVERYBODY[:3]]
+    answers = world.engine.decide(questions, [1.0] * 3)
+    assert [answer.reason for answer in answers] == [Reason.SHOW, Reason.BUDGET_SPENT, Reason.BUDGET_SPENT]
+    assert [answer.facts.budget for answer in answers[1:]] == [BudgetState.SPENT] * 2
+
+
+def test_a_paced_budget_that_runs_dry_meanwhile_is_told_so() -> None:
+    world = _with_many(_world())
+    world.budgets.units["scarce"], world.budgets.stale, world.budgets.closed = 0, True, BudgetState.PACED
+    assert world.ask(customer_id=_EVERYBODY[0], campaign=_SCARCE).reason is Reason.PACED
+
+
+def test_a_withheld_offer_takes_no_discount() -> None:
+    world = _with_many(_world())
+    world.budgets.units["both"] = len(_EVERYBODY)
+    campaign = Campaign(campaign_id="both", budget=Budget(discounts=1000), holdout_share=0.5)
+    answers = [world.ask(customer_id=customer_id, campaign=campaign) for customer_id in _EVERYBODY]
+    assert world.budgets.units["both"] == len(_EVERYBODY) - sum(answer.show for answer in answers)
+
+
+@pytest.mark.parametrize("outcome", [Outcome.REPEATED, Outcome.CAPPED])
+def test_a_discount_goes_back_where_the_offer_was_not_made_or_paid_for_before(outcome: Outcome) -> None:
+    world = _world()
+    world.budgets.units["scarce"] = 1
+    engine = _engine_with(world, _AnsweringLedger(Reservation(outcome, CapKind.DAY)))
+    engine.decide([Question("r", _FREE, _SCARCE)], [1.0])
+    assert world.budgets.units["scarce"] == 1
+
+
+def test_a_discount_whose_reservation_nobody_knows_of_stays_promised() -> None:
+    world = _world()
+    world.budgets.units["scarce"] = 1
+
+    class _SilentLedger:
         def reserve(
             self, requests: Sequence[ReservationRequest], timeout_seconds: float | None = None
         ) -> list[Reservation]:
-            assert timeout_seconds is not None
-            return [result for _ in requests]
+            raise LedgerUnavailable(f"{len(requests)} requests in {timeout_seconds} s")
 
-    engine = DecisionEngine(
-        world.listeners, _OvertakenLedger(), world.champion, now_ms=world.clock, reserve_seconds=_RESERVE_SECONDS
-    )
-    question = Question("r", _FREE, _CAMPAIGN)
-    assert engine.judge([question], [1.0])[0].reason is Reason.SHOW
-    assert engine.decide([question], [1.0])[0].reason.name == result.name
+    answer = _engine_with(world, _SilentLedger()).decide([Question("r", _FREE, _SCARCE)], [1.0])[0]
+    assert (answer.reason, answer.facts.rung) == (Reason.UNAVAILABLE, Rung.NO_RESERVATION)
+    assert answer.reservation is ReservationState.UNAVAILABLE
+    assert world.budgets.units["scarce"] == 0
+
+
+_PRIOR = Campaign(campaign_id="prior", cold_start=ColdStart.PRIOR, prior_click_probability=0.6)
+
+
+def test_a_campaigns_prior_decides_where_no_model_can_be_asked() -> None:
+    world = _world()
+    assert world.ask(customer_id=_UNKNOWN, campaign=_PRIOR).facts.rung is Rung.PRIOR
+    world.champion.serving = None
+    answer = world.ask(campaign=_PRIOR)
+    assert (answer.reason, answer.facts.rung, answer.facts.score) == (Reason.SHOW, Rung.PRIOR, None)
+    assert world.ask(customer_id=_GOLD, campaign=_PRIOR).reason is Reason.LEVEL
 
 
 def test_only_shown_answers_are_reserved() -> None:
@@ -220,7 +354,7 @@ def test_the_reservation_may_take_what_the_read_has_left() -> None:
     ticks = iter([0.0, 0.010, 0.010])
     engine = DecisionEngine(
         world.listeners,
-        world.ledger,
+        Reserver(world.ledger, world.budgets),
         world.champion,
         now_ms=world.clock,
         reserve_seconds=_RESERVE_SECONDS,
@@ -235,7 +369,7 @@ def test_an_offer_for_which_no_time_is_left_to_reserve_is_not_shown() -> None:
     ticks = iter([0.0, 0.060])
     engine = DecisionEngine(
         world.listeners,
-        world.ledger,
+        Reserver(world.ledger, world.budgets),
         world.champion,
         now_ms=world.clock,
         reserve_seconds=_RESERVE_SECONDS,

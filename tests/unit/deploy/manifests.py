@@ -1,18 +1,25 @@
-"""The manifests of deploy/k8s/base as data: read from the files themselves, so that it needs no kubectl."""
+"""The manifests of deploy/k8s as data: the base read from its files, so that it needs no kubectl; what needs one is built by it."""
 
+import shutil
+import subprocess
 from base64 import b64encode
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+import pytest
 import yaml
 
 from devstack.places import REPOSITORY
 
 BASE: Final = REPOSITORY / "deploy/k8s/base"
 LOCAL: Final = REPOSITORY / "deploy/k8s/overlays/local"
+COMPONENTS: Final = REPOSITORY / "deploy/k8s/components"
 SERVERS: Final = ("decision", "enricher", "sms")
 SERVICES: Final = (*SERVERS, "trainer")
+
+KUBERNETES: Final = "1.33"
+"""The manifests use nothing that came later."""
 
 _KEY: Final = b64encode(bytes(range(32))).decode()
 SECRETS: Final = {
@@ -85,3 +92,13 @@ def environment(service: str) -> dict[str, str]:
     """What the container is started with, secrets filled in."""
     secrets = {name: SECRETS[reference] for name, reference in secret_references(service).items()}
     return {**configured(service), **secrets}
+
+
+def kustomize(directory: Path) -> list[Object]:
+    """Every object of a kustomization, built. Skips the test where there is nothing to build it with."""
+    for command in (["kustomize", "build"], ["kubectl", "kustomize"]):
+        if shutil.which(command[0]):
+            done = subprocess.run([*command, str(directory)], capture_output=True, text=True, check=False, timeout=60)
+            assert done.returncode == 0, done.stderr
+            return list(yaml.safe_load_all(done.stdout))
+    pytest.skip("neither kustomize nor kubectl is on PATH")

@@ -1,18 +1,16 @@
 """The manifests are what Kubernetes takes, and each pod is as closed as it can be."""
 
-import shutil
-import subprocess
 import tomllib
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import kubernetes_validate
 import pytest
-import yaml
 
 from devstack.places import REPOSITORY
 from tests.unit.deploy.manifests import (
     BASE,
+    KUBERNETES,
     LOCAL,
     SERVERS,
     SERVICES,
@@ -22,21 +20,10 @@ from tests.unit.deploy.manifests import (
     environment,
     find,
     kustomization,
+    kustomize,
     pod,
     read_objects,
 )
-
-_KUBERNETES: Final = "1.33"
-"""The manifests use nothing that came later."""
-
-
-def _kustomize(directory: Path) -> list[Object]:
-    for command in (["kustomize", "build"], ["kubectl", "kustomize"]):
-        if shutil.which(command[0]):
-            done = subprocess.run([*command, str(directory)], capture_output=True, text=True, check=False, timeout=60)
-            assert done.returncode == 0, done.stderr
-            return list(yaml.safe_load_all(done.stdout))
-    pytest.skip("neither kustomize nor kubectl is on PATH")
 
 
 def _name(value: object) -> str:
@@ -45,22 +32,22 @@ def _name(value: object) -> str:
 
 @pytest.mark.parametrize("manifest", read_objects(), ids=_name)
 def test_every_object_is_one_that_kubernetes_knows(manifest: Object) -> None:
-    kubernetes_validate.validate(manifest, _KUBERNETES, strict=True)
+    kubernetes_validate.validate(manifest, KUBERNETES, strict=True)
     assert "namespace" not in manifest["metadata"]
 
 
 @pytest.mark.parametrize("directory", [BASE, LOCAL], ids=lambda path: path.name)
 def test_kustomize_builds_what_kubernetes_knows(directory: Path) -> None:
-    built = _kustomize(directory)
+    built = kustomize(directory)
     for manifest in built:
-        kubernetes_validate.validate(manifest, _KUBERNETES, strict=True)
+        kubernetes_validate.validate(manifest, KUBERNETES, strict=True)
     assert {_name(manifest) for manifest in read_objects()} <= {_name(manifest) for manifest in built}
 
 
 def test_kustomize_gives_each_service_its_settings() -> None:
     maps = {
         manifest["metadata"]["name"]: manifest["data"]
-        for manifest in _kustomize(BASE)
+        for manifest in kustomize(BASE)
         if manifest["kind"] == "ConfigMap"
     }
     for service in SERVICES:

@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from interlude.contacts.ledger import Reservation, ReservationRequest
+from interlude.contacts.campaign import Campaign
+from interlude.contacts.leases import BudgetUnavailable
+from interlude.contacts.ledger import Outcome, Reservation, ReservationRequest
 from interlude.servicekit.errors import Unavailable
 from services.sms.journal import Change, Entry, RequestKey, SentText, Status
 from services.sms.messages import OutgoingText
@@ -82,12 +84,34 @@ class FakeLedger:
         marker = (request.customer_id, request.campaign.campaign_id)
         holder = self.redis.reserved.setdefault(marker, request.request_hash)
         if holder != request.request_hash:
-            return Reservation.ALREADY_CONTACTED
+            return Reservation(Outcome.ALREADY_CONTACTED)
         fresh = (request.customer_id, f"{request.campaign.campaign_id}!")
         if fresh in self.redis.reserved:
-            return Reservation.REPEATED
+            return Reservation(Outcome.REPEATED)
         self.redis.reserved[fresh] = 1
-        return Reservation.RESERVED
+        return Reservation(Outcome.RESERVED)
+
+
+@dataclass
+class FakeBudgets:
+    """`left` units, for all campaigns together. `available` false: Redis does not answer."""
+
+    left: int = 1000
+    available: bool = True
+    used: int = 0
+
+    def claim(self, campaign: Campaign, now_ms: int) -> bool:  # noqa: ARG002 (as the leases are asked)
+        if not self.available:
+            raise BudgetUnavailable(campaign.campaign_id)
+        if self.left == 0:
+            return False
+        self.left -= 1
+        self.used += 1
+        return True
+
+    def give_back(self, campaign: Campaign) -> None:  # noqa: ARG002
+        self.left += 1
+        self.used -= 1
 
 
 @dataclass

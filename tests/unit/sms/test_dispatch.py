@@ -6,7 +6,8 @@ from itertools import count
 import pytest
 
 from interlude.contacts.campaign import Campaign, Campaigns
-from interlude.contacts.ledger import LedgerUnavailable, Reservation
+from interlude.contacts.caps import CapKind
+from interlude.contacts.ledger import LedgerUnavailable, Outcome, Reservation
 from interlude.features.state import Level
 from interlude.servicekit.errors import Unavailable
 from services.sms.dispatch import Dispatcher
@@ -19,6 +20,7 @@ from tests.unit.sms.fakes import (
     THROTTLED,
     UNCERTAIN,
     Crash,
+    FakeBudgets,
     FakeJournal,
     FakeLedger,
     FakeOperator,
@@ -46,6 +48,7 @@ class World:
         self.faults = faults or Faults()
         self.redis = FakeRedis(self.faults, dict.fromkeys(range(1, 20), PROFILE))
         self.ledger = FakeLedger(self.redis)
+        self.budgets = FakeBudgets()
         self.operator = FakeOperator(self.faults)
         self.outbox = FakeOutbox()
         self.metrics = SmsMetrics()
@@ -60,6 +63,7 @@ class World:
             campaigns=CAMPAIGNS,
             profiles=FakeProfiles(self.redis),
             phones=FakePhones(),
+            budgets=self.budgets,
             ledger=self.ledger,
             journal=FakeJournal(self.redis),
             operator=self.operator,
@@ -111,7 +115,10 @@ def test_a_request_is_accepted_then_sent() -> None:
 def test_a_rule_or_the_ledger_ends_a_request_without_a_message() -> None:
     world = World()
     world.redis.profiles[1] = replace(PROFILE, consent_sms=False)
-    world.ledger.refusals = {2: Reservation.FREQUENCY_CAP, 3: Reservation.MINIMUM_GAP}
+    world.ledger.refusals = {
+        2: Reservation(Outcome.CAPPED, CapKind.DAY),
+        3: Reservation(Outcome.CAPPED, CapKind.GAP_MINUTES),
+    }
     unknown = replace(_request(4), campaign_id="no-such")
     world.run([_request(1), _request(2), _request(3), unknown, _request(99)])
     assert world.ends() == {
@@ -213,7 +220,7 @@ def test_what_another_process_submits_is_uncertain() -> None:
 
 def test_a_reservation_of_its_own_that_nobody_wrote_down_is_uncertain() -> None:
     world = World()
-    world.ledger.refusals = {1: Reservation.REPEATED}
+    world.ledger.refusals = {1: Reservation(Outcome.REPEATED)}
     world.run([_request(1)])
     assert world.ends() == {"premium-day/1": (Status.FAILED, Reason.UNCERTAIN)}
     assert world.operator.got == []
@@ -243,6 +250,46 @@ def test_a_ledger_that_does_not_answer_makes_it_wait() -> None:
     assert world.ends() == {"premium-day/1": (Status.SENT, Reason.NONE)}
 
 
+def test_without_budget_a_request_ends_and_reserves_nothing() -> None:
+    world = World()
+    world.budgets.left = 2
+    world.run([_request(1), _request(2), _request(3)])
+    assert world.ends() == {
+        "premium-day/1": (Status.SENT, Reason.NONE),
+        "premium-day/2": (Status.SENT, Reason.NONE),
+        "premium-day/3": (Status.SUPPRESSED, Reason.BUDGET_SPENT),
+    }
+    assert {customer_id for customer_id, _ in world.redis.reserved} == {1, 2}
+
+
+def test_only_what_may_have_been_sent_uses_up_the_budget() -> None:
+    world = World()
+    world.budgets.left = 5
+    world.operator.answers = {"+2": [REFUSED], "+3": [UNCERTAIN], "+4": [THROTTLED]}
+    world.ledger.refusals = {5: Reservation(Outcome.CAPPED, CapKind.DAY)}
+    world.run([_request(customer_id) for customer_id in range(1, 6)])
+    assert world.budgets.left == 5 - 3  # +1, +3 and +4 may have been sent
+
+
+def test_a_budget_that_cannot_be_read_makes_requests_wait_and_keeps_no_unit() -> None:
+    world = World()
+    world.budgets.available = False
+    with pytest.raises(Unavailable, match="budget"):
+        world.dispatcher.dispatch([_request(1), _request(2)])
+    world.budgets = FakeBudgets(left=2)
+    world.restart()
+    world.run([_request(1), _request(2)])
+    assert [end for end, _ in world.ends().values()] == [Status.SENT] * 2
+
+
+def test_a_ledger_that_does_not_answer_keeps_no_unit() -> None:
+    world = World(Faults(at=3, error=LedgerUnavailable))
+    world.budgets.left = 1
+    with pytest.raises(Unavailable, match="contact ledger"):
+        world.dispatcher.dispatch([_request(1)])
+    assert world.budgets.left == 1
+
+
 REQUESTS = [_request(customer_id) for customer_id in range(1, 7)] + [_request(99), _request(1, "again/1")]
 
 
@@ -251,6 +298,11 @@ def _world_of_everything(faults: Faults) -> World:
     world.operator.answers = {"+2": [REFUSED], "+3": [UNCERTAIN], "+4": [THROTTLED], "+5": [NO_SESSION]}
     world.redis.profiles[6] = replace(PROFILE, active=False)
     return world
+
+
+def _units_needed(world: World) -> int:
+    """For all that the operator may have; it refused +2."""
+    return len(set(world.operator.got) - {"+2"})
 
 
 def _calls() -> int:
@@ -271,6 +323,7 @@ def test_whichever_call_the_process_dies_in_nobody_gets_two_messages(at: int, af
     ends = world.ends()
     assert ends.keys() == {request.request_id for request in REQUESTS}
     assert len(world.operator.got) == len(set(world.operator.got))
+    assert world.budgets.used >= _units_needed(world)
     told_sent = {request_id for request_id, (status, _) in ends.items() if status is Status.SENT}
     assert told_sent <= {f"premium-day/{number[1:]}" for number in world.operator.got}
     assert ends["premium-day/6"] == (Status.SUPPRESSED, Reason.INACTIVE)
@@ -286,6 +339,7 @@ def test_whichever_call_redis_is_away_in_nobody_gets_two_messages(at: int, after
     undisturbed.run(REQUESTS)
     world.run(REQUESTS)
     assert len(world.operator.got) == len(set(world.operator.got))
+    assert world.budgets.used >= _units_needed(world)
     lost_answer = (Status.FAILED, Reason.UNCERTAIN)
     for request_id, end in undisturbed.ends().items():
         assert world.ends()[request_id] in ((end, lost_answer) if after else (end,))
