@@ -5,8 +5,7 @@ import threading
 
 import structlog
 
-    parts.budgets.return_all()
-    parts.recording.finish(FLUSH_SECONDS)
+from interlude.contacts.campaign_file import InvalidCampaigns
 from interlude.servicekit.lifecycle import refuse_to_start, stop_on_signals
 from interlude.servicekit.logs import configure_logs
 from interlude.servicekit.settings import InvalidSettings, load_settings
@@ -52,8 +51,8 @@ def serve(
     front.stop(settings.stop_grace_seconds)
     for thread in threads:
         thread.join()
-        serve(settings, compose(settings, metrics), metrics, stop, health)
-    except (InvalidCampaigns, PortTaken, NoSuchFront, SpillTaken, UnusableCertificates) as error:
+    parts.budgets.return_all()
+    parts.recording.finish(FLUSH_SECONDS)
     log.info("stopped")
 
 
@@ -74,13 +73,8 @@ def main() -> None:
         refuse_to_start(SERVICE, PortTaken(f"cannot serve metrics on {address}: {error.strerror}"))
     telemetry.start()
     try:
-<<<<<<< HEAD
-        serve(settings, compose(settings, campaigns, metrics), metrics, stop, health)
-    except (PortTaken, NoSuchFront, SpillTaken) as error:
-=======
         serve(settings, compose(settings, metrics), metrics, stop, health)
-    except (InvalidCampaigns, PortTaken, NoSuchFront, UnusableCertificates) as error:
->>>>>>> five-base
+    except (InvalidCampaigns, PortTaken, NoSuchFront, SpillTaken, UnusableCertificates) as error:
         refuse_to_start(SERVICE, error)
     finally:
         telemetry.stop()

@@ -40,7 +40,6 @@ class DecisionLog:
 
     def __init__(
         self,
-        journal: Journal,
         spill: Disk | None,
         *,
         service_version: str,
@@ -49,7 +48,6 @@ class DecisionLog:
     ) -> None:
         """`on_dropped(topic, count)` is told of what is lost, `on_spilled(topic)` of each record put on disk. Without `spill` all
         that Kafka does not take is lost."""
-        self._journal = journal
         self._spill = spill
         self._service_version = service_version
         self._on_dropped = on_dropped
@@ -71,14 +69,14 @@ class DecisionLog:
         self._given_up.append(SpilledRecord(topic, key, value))
         return True
 
-    def write_waiting(self) -> None:
+    def write_waiting(self, journal: Journal) -> None:
         """Hand everything that waits to Kafka, or to the disk."""
         while self._waiting:
             refused = []
             for _ in range(min(PIECE, len(self._waiting))):
                 decision = self._waiting.popleft()
                 line = to_log(decision, self._service_version)
-                if not self._is_taken(decision, line):
+                if not _is_taken(journal, decision, line):
                     key = b"%d" % decision.answer.question.customer_id
                     refused.append(SpilledRecord(Topic.DECISIONS, key, line))
             self._put_on_disk(refused)
@@ -88,19 +86,10 @@ class DecisionLog:
             self._put_on_disk([self._given_up.popleft() for _ in range(min(PIECE, len(self._given_up)))])
             time.sleep(0)
 
-    def write_until(self, stop: threading.Event) -> None:
+    def write_until(self, stop: threading.Event, journal: Journal) -> None:
         """Write in bursts until `stop`; for a thread of its own."""
         while not stop.wait(WRITE_SECONDS):
-            self.write_waiting()
-
-    def _is_taken(self, decision: Decision, line: bytes) -> bool:
-        answer = decision.answer
-        return self._journal.log_decision(
-            line,
-            customer_id=answer.question.customer_id,
-            decision_id=decision.decision_id,
-            at_ms=answer.decided_at_ms,
-        )
+            self.write_waiting(journal)
 
     def _put_on_disk(self, records: Sequence[SpilledRecord]) -> None:
         if not records:
@@ -111,3 +100,10 @@ class DecisionLog:
         for record in records:
             self._on_spilled(record.topic)
         self._spill.append(records)
+
+
+def _is_taken(journal: Journal, decision: Decision, line: bytes) -> bool:
+    answer = decision.answer
+    return journal.log_decision(
+        line, customer_id=answer.question.customer_id, decision_id=decision.decision_id, at_ms=answer.decided_at_ms
+    )

@@ -3,8 +3,8 @@
 from typing import Final, Protocol
 
 from interlude.contacts.campaign import Campaigns
-from interlude.events.topics import Topic
 from interlude.events.reading import JSON_CONTENT_TYPE
+from interlude.events.topics import Topic
 from interlude.events.writing import Record, serialized_record, to_record
 from interlude.servicekit.producing import KafkaHeaders
 from interlude.v1 import decision_pb2 as pb

@@ -198,8 +198,8 @@ class DecisionMetrics:
         )
         self.log_dropped = Counter(
             "interlude_decision_log_dropped_total",
-            "Records lost, by topic: Kafka did not take them and the disk had no room. When it rises: look at Kafka; answers go on, "
-            "training data is lost.",
+            "Records lost, by topic: Kafka did not take them and the disk had no room. When it rises: look at Kafka; answers go "
+            "on, training data is lost.",
             ["topic"],
             registry=self.registry,
         )
@@ -211,7 +211,8 @@ class DecisionMetrics:
         )
         self.log_resent = Counter(
             "interlude_decision_log_resent_total",
-            "Records that waited on disk and are in Kafka now, by topic. When it stands still while bytes are spilled: Kafka is away.",
+            "Records that waited on disk and are in Kafka now, by topic. When it stands still while bytes are spilled: Kafka is "
+            "away.",
             ["topic"],
             registry=self.registry,
         )
@@ -231,7 +232,8 @@ class DecisionMetrics:
         )
         self.unchecked_outcomes = Counter(
             "interlude_decision_unchecked_outcomes_total",
-            "Outcomes taken while Redis could not tell whether they had been before. When it rises: look at Redis; readers drop doubles.",
+            "Outcomes taken while Redis could not tell whether they had been before. When it rises: look at Redis; readers drop "
+            "doubles.",
             registry=self.registry,
         )
         self.refused_tokens = Counter(

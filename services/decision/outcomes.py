@@ -10,7 +10,7 @@ from services.decision.journal import Journal
 from services.decision.metrics import DecisionMetrics
 from services.decision.reported import ReportsUnavailable
 from services.decision.requests import InvalidRequest
-from services.decision.tokens import InvalidToken, TokenIssuer
+from services.decision.tokens import TokenIssuer
 
 
 class Reported(Protocol):

@@ -42,28 +42,26 @@ class Recording:
                 keep=keep,
             )
 
-        self._spill = None
-        self._resender = None
-        if settings.spill_directory:
-            self._spill = Spill(Path(settings.spill_directory), settings.spill_megabytes * _MEGABYTE, count_dropped)
-            self._resender = Resender(
-                self._spill, open_producer, lambda topic, count: metrics.log_resent.labels(topic).inc(count)
-            )
-            metrics.spill_bytes.set_function(lambda: self._spill.bytes_held if self._spill else 0)
-        self._producer = open_producer(lambda topic, key, value: self.decision_log.keep(topic, key, value))
-        self.journal: Final = Journal(self._producer)
+        self._spill = _open_spill(settings, count_dropped)
         self.decision_log: Final = DecisionLog(
-            self.journal,
             self._spill,
             service_version=version,
             on_dropped=count_dropped,
             on_spilled=lambda topic: metrics.log_spilled.labels(topic).inc(),
         )
+        self._producer = open_producer(self.decision_log.keep)
+        self.journal: Final = Journal(self._producer)
+        self._resender = None
+        if self._spill is not None:
+            self._resender = Resender(
+                self._spill, open_producer, lambda topic, count: metrics.log_resent.labels(topic).inc(count)
+            )
+            metrics.spill_bytes.set_function(self._spill.bytes_held)
 
     def threads(self, stop: threading.Event) -> list[threading.Thread]:
         """What writes until `stop`, not started."""
         tasks: dict[str, Callable[[threading.Event], None]] = {
-            "decision-log": self.decision_log.write_until,
+            "decision-log": lambda stop: self.decision_log.write_until(stop, self.journal),
             "deliveries": self._producer.poll_until,
         }
         if self._resender is not None:
@@ -72,12 +70,18 @@ class Recording:
 
     def finish(self, timeout_seconds: float) -> None:
         """Write what still waits, once the threads have ended: to Kafka within `timeout_seconds`, else to the disk."""
-        self.decision_log.write_waiting()
+        self.decision_log.write_waiting(self.journal)
         try:
             self._producer.flush(timeout_seconds)
         except Unavailable as error:
             log.error("Kafka did not take every record at stop", reason=str(error), spilled=self._spill is not None)
             self._producer.give_up()
-        self.decision_log.write_waiting()
+        self.decision_log.write_waiting(self.journal)
         if self._spill is not None:
             self._spill.close()
+
+
+def _open_spill(settings: DecisionSettings, on_dropped: Callable[[str, int], None]) -> Spill | None:
+    if not settings.spill_directory:
+        return None
+    return Spill(Path(settings.spill_directory), settings.spill_megabytes * _MEGABYTE, on_dropped)

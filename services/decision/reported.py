@@ -36,7 +36,9 @@ class ReportedOutcomes:
         if self._now_seconds() < self._closed_until_seconds:
             raise ReportsUnavailable("Redis failed a moment ago")
         try:
-            answers = self._commands.call_all([("SET", reported_key(event), 1, "NX", "PX", VALID_MS) for event in events])
+            answers = self._commands.call_all(
+                [("SET", reported_key(event), 1, "NX", "PX", VALID_MS) for event in events]
+            )
         except RedisError as error:
             self._closed_until_seconds = self._now_seconds() + OPEN_SECONDS
             raise ReportsUnavailable(type(error).__name__) from error

@@ -79,9 +79,7 @@ def to_reply(decision: Decision, tokens: TokenIssuer) -> bytes:
     if not answer.show:
         return decision.response
     question = answer.question
-    shown = Shown(
-        decision.decision_id, question.customer_id, question.campaign.campaign_id, answer.decided_at_ms
-    )
+    shown = Shown(decision.decision_id, question.customer_id, question.campaign.campaign_id, answer.decided_at_ms)
     return decision.response + _token_field(tokens.issue(shown))
 
 
@@ -157,5 +155,5 @@ def _to_logged_request(request: bytes) -> bytes:
     if len(request) <= LOGGED_AS_SENT_BYTES:
         return request
     known = pb.DecideRequest.FromString(request)
-    known.DiscardUnknownFields()  # type: ignore[no-untyped-call]
+    known.DiscardUnknownFields()
     return known.SerializeToString()

@@ -61,13 +61,14 @@ class Spill:
         self._next_number = 1 + max((int(path.stem) for path in self._sizes), default=0)
         self._open: tuple[Path, BinaryIO] | None = None
 
-    @property
     def bytes_held(self) -> int:
         """Size of everything that waits."""
         return sum(list(self._sizes.values()))
 
     def append(self, records: Sequence[SpilledRecord]) -> None:
         """Keep records. What cannot be written is dropped and counted."""
+        if not records:
+            return
         rows = b"".join(map(_encode, records))
         with self._lock:
             try:
@@ -75,7 +76,7 @@ class Spill:
             except OSError as error:
                 log.error("cannot spill", reason=error.strerror)
                 self._count_dropped(records)
-            while self.bytes_held > self._bytes_limit:
+            while self.bytes_held() > self._bytes_limit:
                 self._drop_oldest()
 
     def oldest(self) -> Path | None:
@@ -127,7 +128,7 @@ class Spill:
 
     def _open_segment(self) -> tuple[Path, BinaryIO]:
         path = self._directory / f"{self._next_number:012d}{_SUFFIX}"
-        file: BinaryIO = path.open("xb", buffering=0)  # type: ignore[assignment]
+        file: BinaryIO = path.open("xb", buffering=0)
         self._next_number += 1
         self._sizes[path] = 0
         self._open = (path, file)
