@@ -22,22 +22,13 @@ class Record(NamedTuple):
 
 def to_record(message: Message, *, customer_id: int, event_id: str, at_ms: int, source: str) -> Record:
     """`message` as a record. `source` names the writing service, `at_ms` is event time in epoch ms."""
-    return serialized_record(
-        message.SerializeToString(),
-        message.DESCRIPTOR.name,
-        customer_id=customer_id,
-        event_id=event_id,
-        at_ms=at_ms,
-        source=source,
-    )
+    headers = event_headers(message.DESCRIPTOR.name, source, at_ms, event_id.encode())
+    return Record(b"%d" % customer_id, message.SerializeToString(), headers)
 
 
-def serialized_record(
-    value: bytes, message_name: str, *, customer_id: int, event_id: str, at_ms: int, source: str
-) -> Record:
-    """The same of a message that is serialised already; `message_name` is its type, without the package."""
-    headers = [*_shared_headers(message_name, source, at_ms), ("ce_id", event_id.encode())]
-    return Record(b"%d" % customer_id, value, headers)
+def event_headers(message_name: str, source: str, at_ms: int, event_id: bytes) -> list[tuple[str, bytes]]:
+    """The headers of a record whose value is a serialised `message_name`, a type named without its package."""
+    return [*_shared_headers(message_name, source, at_ms), ("ce_id", event_id)]
 
 
 @functools.lru_cache(maxsize=64)

@@ -104,6 +104,4 @@ class DecisionLog:
 
 def _is_taken(journal: Journal, decision: Decision, line: bytes) -> bool:
     answer = decision.answer
-    return journal.log_decision(
-        line, customer_id=answer.question.customer_id, decision_id=decision.decision_id, at_ms=answer.decided_at_ms
-    )
+    return journal.log_decision(line, answer.question.customer_id, decision.decision_id, answer.decided_at_ms)

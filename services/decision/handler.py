@@ -23,7 +23,7 @@ from services.decision.metrics import DecisionMetrics
 from services.decision.outcomes import OutcomeTaker, to_ad_event
 from services.decision.policy import Reason, Rung
 from services.decision.requests import InvalidRequest, to_explained, to_question, to_questions
-from services.decision.responses import feature_age_ms, to_batch_reply, to_decision, to_reply
+from services.decision.responses import to_batch_reply, to_decision, to_reply
 from services.decision.tokens import InvalidToken, TokenIssuer
 
 log = structlog.get_logger()
@@ -161,8 +161,8 @@ class DecisionHandler:
         self._decision_log.append(decisions)
         for kind, count in Counter([(answer.reason, answer.facts.rung) for answer in answers]).items():
             self._counter(*kind).inc(count)
-        ages_ms = [feature_age_ms(answer) for answer in answers]
-        self._metrics.feature_age.observe_all([age_ms / 1000 for age_ms in ages_ms if age_ms is not None])
+        ages_ms = [decision.feature_age_ms for decision in decisions if decision.feature_age_ms is not None]
+        self._metrics.feature_age.observe_all([age_ms / 1000 for age_ms in ages_ms])
         return [to_reply(decision, self._tokens) for decision in decisions]
 
     def _refused(self, method: str, error: InvalidRequest) -> Status:

@@ -1,11 +1,11 @@
 """What the decision service writes to Kafka: decisions, outcomes, and the campaigns they were made by. Never blocks an answer."""
 
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 from interlude.contacts.campaign import Campaigns
 from interlude.events.reading import JSON_CONTENT_TYPE
 from interlude.events.topics import Topic
-from interlude.events.writing import Record, serialized_record, to_record
+from interlude.events.writing import Record, event_headers, to_record
 from interlude.servicekit.producing import KafkaHeaders
 from interlude.v1 import decision_pb2 as pb
 from interlude.v1 import events_pb2
@@ -32,12 +32,9 @@ class Journal:
     def __init__(self, sink: RecordSink) -> None:
         self._sink = sink
 
-    def log_decision(self, line: bytes, *, customer_id: int, decision_id: str, at_ms: int) -> bool:
+    def log_decision(self, line: bytes, customer_id: int, decision_id: bytes, at_ms: int) -> bool:
         """Queue one serialised `DecisionLogged`; False when there is no room for it."""
-        record = serialized_record(
-            line, _DECISION, customer_id=customer_id, event_id=decision_id, at_ms=at_ms, source=SOURCE
-        )
-        return self._sink.try_send(Topic.DECISIONS, record.key, record.value, list(record.headers))
+        return self._sink.try_send(Topic.DECISIONS, b"%d" % customer_id, line, _decision_headers(at_ms, decision_id))
 
     def report(self, event: events_pb2.AdEvent) -> bool:
         """Queue one ad event; False when there is no room for it."""
@@ -60,16 +57,11 @@ def _headers_again(spilled: SpilledRecord) -> KafkaHeaders:
     if spilled.topic == Topic.AD_EVENTS:
         return list(_ad_event_record(events_pb2.AdEvent.FromString(spilled.value)).headers)
     logged = pb.DecisionLogged.FromString(spilled.value)
-    return list(
-        serialized_record(
-            spilled.value,
-            _DECISION,
-            customer_id=logged.request.customer_id,
-            event_id=logged.decision_id,
-            at_ms=logged.decided_at_ms,
-            source=SOURCE,
-        ).headers
-    )
+    return _decision_headers(logged.decided_at_ms, logged.decision_id.encode())
+
+
+def _decision_headers(at_ms: int, decision_id: bytes) -> KafkaHeaders:
+    return cast(KafkaHeaders, event_headers(_DECISION, SOURCE, at_ms, decision_id))
 
 
 def _ad_event_record(event: events_pb2.AdEvent) -> Record:

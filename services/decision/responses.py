@@ -8,13 +8,14 @@ import functools
 import hashlib
 from typing import Final, NamedTuple, cast
 
+from interlude.contacts.budget import BudgetState
 from interlude.contacts.caps import DAY_MS
 from interlude.features.schema import SCHEMA_VERSION
 from interlude.v1 import decision_pb2 as pb
-from services.decision.answers import Answer, Question
-from services.decision.policy import Rung
+from services.decision.answers import Answer, Question, ReservationState
+from services.decision.policy import SHOWN, Reason, Rung
 from services.decision.tokens import Shown, TokenIssuer
-from services.decision.wire import bytes_field
+from services.decision.wire import bytes_field, float_field, number_field
 
 LOGGED_AS_SENT_BYTES: Final = 192
 """Requests up to this size are logged byte for byte, with whatever fields a newer player sends; a request with every known field
@@ -22,7 +23,10 @@ full has 154. Of longer ones the known fields are kept: a log line stays small, 
 
 _token_field: Final = bytes_field(pb.DecideResponse.OUTCOME_TOKEN_FIELD_NUMBER)
 _response_of_batch: Final = bytes_field(pb.DecideBatchResponse.RESPONSES_FIELD_NUMBER)
-_decision_id: Final = bytes_field(pb.DecisionLogged.DECISION_ID_FIELD_NUMBER)
+_response_id: Final = bytes_field(pb.DecideResponse.DECISION_ID_FIELD_NUMBER)
+_score: Final = float_field(pb.DecideResponse.SCORE_FIELD_NUMBER)
+_age: Final = number_field(pb.DecideResponse.FEATURE_AGE_MS_FIELD_NUMBER)
+_line_id: Final = bytes_field(pb.DecisionLogged.DECISION_ID_FIELD_NUMBER)
 _request: Final = bytes_field(pb.DecisionLogged.REQUEST_FIELD_NUMBER)
 _response: Final = bytes_field(pb.DecisionLogged.RESPONSE_FIELD_NUMBER)
 _features: Final = bytes_field(pb.DecisionLogged.FEATURES_FIELD_NUMBER)
@@ -33,10 +37,36 @@ _contacts: Final = bytes_field(pb.DecisionLogged.CONTACTS_FIELD_NUMBER)
 class Decision(NamedTuple):
     """An answer as it was given: `request` as the caller sent it, `response` serialised, without its token."""
 
-    decision_id: str
+    decision_id: bytes
     request: bytes
     response: bytes
+    feature_age_ms: int | None
+    """Age of the newest listen that the answer's features know, None where there is none."""
     answer: Answer
+
+
+def to_decision(request: bytes, answer: Answer) -> Decision:
+    """An answer made ready for its caller and the log. Its response is what protobuf would write, byte for byte."""
+    _, reason, facts, propensity, model_version, *_ = answer
+    identity, age_ms = decision_id(answer.question).encode(), _feature_age_ms(answer)
+    verdict, campaign, certainty, rung = _shared_of_responses(
+        reason, facts.rung, facts.campaign.campaign_id, propensity, facts.assignment.arm, model_version
+    )
+    response = (
+        verdict
+        + _response_id(identity)
+        + campaign
+        + (b"" if facts.score is None else _score(facts.score))
+        + certainty
+        + (b"" if age_ms is None else _age(age_ms))
+        + rung
+    )
+    return Decision(identity, request, response, age_ms, answer)
+
+
+def to_response(answer: Answer) -> pb.DecideResponse:
+    """The response of an answer as a message, without a token."""
+    return pb.DecideResponse.FromString(to_decision(b"", answer).response)
 
 
 def decision_id(question: Question) -> str:
@@ -45,41 +75,15 @@ def decision_id(question: Question) -> str:
     return hashlib.blake2b(identity, digest_size=16).hexdigest()
 
 
-def to_response(answer: Answer) -> pb.DecideResponse:
-    """The response of an answer, without a token."""
-    _, reason, facts, propensity, model_version, *_ = answer
-    # Assigned one by one: half the time of a constructor with keywords.
-    response = pb.DecideResponse()
-    response.decision_id = decision_id(answer.question)
-    response.show = answer.show
-    response.reason = cast(pb.Reason, reason)
-    response.campaign_id = facts.campaign.campaign_id
-    response.propensity = propensity
-    response.arm = facts.assignment.arm
-    response.model_version = model_version
-    response.rung = cast(pb.Rung, facts.rung)
-    response.degraded = facts.rung is not Rung.FULL
-    if facts.score is not None:
-        response.score = facts.score
-    age_ms = feature_age_ms(answer)
-    if age_ms is not None:
-        response.feature_age_ms = age_ms
-    return response
-
-
-def to_decision(request: bytes, answer: Answer) -> Decision:
-    """An answer made ready for its caller and the log."""
-    response = to_response(answer)
-    return Decision(response.decision_id, request, response.SerializeToString(), answer)
-
-
 def to_reply(decision: Decision, tokens: TokenIssuer) -> bytes:
     """What the caller gets: the response, with its outcome token where the offer is shown."""
     answer = decision.answer
     if not answer.show:
         return decision.response
     question = answer.question
-    shown = Shown(decision.decision_id, question.customer_id, question.campaign.campaign_id, answer.decided_at_ms)
+    shown = Shown(
+        decision.decision_id.decode(), question.customer_id, question.campaign.campaign_id, answer.decided_at_ms
+    )
     return decision.response + _token_field(tokens.issue(shown))
 
 
@@ -90,20 +94,20 @@ def to_batch_reply(replies: list[bytes]) -> bytes:
 
 def to_log(decision: Decision, service_version: str) -> bytes:
     """The serialised `DecisionLogged`: everything that the answer was made from, enough to make it again."""
-    answer = decision.answer
+    identity, request, response, _, answer = decision
     question, _, facts, _, _, decided_at_ms, listener_value, contacts_value, reservation = answer
     line = (
-        _shared(
+        _shared_of_lines(
             decided_at_ms,
             facts.model_threshold,
             question.campaigns_version,
-            facts.budget.value,
-            reservation.value,
+            facts.budget,
+            reservation,
             service_version,
         )
-        + _decision_id(decision.decision_id.encode())
-        + _request(_to_logged_request(decision.request))
-        + _response(decision.response)
+        + _line_id(identity)
+        + _request(request if len(request) <= LOGGED_AS_SENT_BYTES else _known_of(request))
+        + _response(response)
         + _listener(listener_value)
     )
     if facts.listener is not None:
@@ -113,24 +117,39 @@ def to_log(decision: Decision, service_version: str) -> bytes:
     return line
 
 
-def feature_age_ms(answer: Answer) -> int | None:
-    """Age of the newest listen that the answer's features know, None where there is none."""
+def _feature_age_ms(answer: Answer) -> int | None:
     listener = answer.facts.listener
     if listener is None or listener.newest_listen_ms is None:
         return None
     return max(0, answer.decided_at_ms - listener.newest_listen_ms)
 
 
+@functools.lru_cache(maxsize=512)
+def _shared_of_responses(
+    reason: Reason, rung: Rung, campaign_id: str, propensity: float, arm: str, model_version: str
+) -> tuple[bytes, bytes, bytes, bytes]:
+    """The fields that many responses have in common: those before the decision's id, between it and the score, between that and
+    the age, and behind the age."""
+    parts = (
+        pb.DecideResponse(show=reason in SHOWN, reason=cast(pb.Reason, reason)),
+        pb.DecideResponse(campaign_id=campaign_id),
+        pb.DecideResponse(propensity=propensity, arm=arm, model_version=model_version),
+        pb.DecideResponse(rung=cast(pb.Rung, rung), degraded=rung is not Rung.FULL),
+    )
+    before, between, behind_score, behind_age = (part.SerializeToString() for part in parts)
+    return before, between, behind_score, behind_age
+
+
 @functools.lru_cache(maxsize=64)
-def _shared(
+def _shared_of_lines(
     decided_at_ms: int,
     model_threshold: float | None,
     campaigns_version: str,
-    budget: int,
-    reservation: int,
+    budget: BudgetState,
+    reservation: ReservationState,
     service_version: str,
 ) -> bytes:
-    """The fields that nearly all decisions of a batch have in common."""
+    """The fields that nearly all log lines of a batch have in common."""
     return pb.DecisionLogged(
         decided_at_ms=decided_at_ms,
         schema_version=SCHEMA_VERSION,
@@ -151,9 +170,7 @@ def _contacts_as_counted(contact_times: tuple[int, ...], now_ms: int) -> bytes:
     ).SerializeToString()
 
 
-def _to_logged_request(request: bytes) -> bytes:
-    if len(request) <= LOGGED_AS_SENT_BYTES:
-        return request
+def _known_of(request: bytes) -> bytes:
     known = pb.DecideRequest.FromString(request)
     known.DiscardUnknownFields()
     return known.SerializeToString()

@@ -4,10 +4,13 @@ Serialised messages of one type, one after the other, are one message that has t
 a request as it came and a response as it went, without taking either apart. Everything else is left to protobuf.
 """
 
+import struct
 from collections.abc import Callable
 from typing import Final
 
+_VARINT: Final = 0
 _LENGTH_DELIMITED: Final = 2
+_FIXED_32: Final = 5
 _PAYLOAD_BITS: Final = 7
 _CONTINUED: Final = 0x80
 
@@ -39,3 +42,16 @@ def bytes_field(number: int) -> Callable[[bytes], bytes]:
         return tag + varint(size) + content
 
     return encode
+
+
+def float_field(number: int) -> Callable[[float], bytes]:
+    """What makes field `number`, an `optional float`, of its value."""
+    tag = varint(number << 3 | _FIXED_32)
+    pack = struct.Struct(f"<{len(tag)}sf").pack
+    return lambda value: pack(tag, value)
+
+
+def number_field(number: int) -> Callable[[int], bytes]:
+    """What makes field `number`, an optional number, of its value from 0."""
+    tag = varint(number << 3 | _VARINT)
+    return lambda value: tag + varint(value)

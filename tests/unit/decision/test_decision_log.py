@@ -13,7 +13,7 @@ from services.decision.spill import SpilledRecord
 from tests.unit.decision.decisions import CAMPAIGN, NOW_MS, decision
 
 _WAIT_S = 20.0
-_CUSTOMERS = {decision(customer_id).decision_id: customer_id for customer_id in range(10)}
+_CUSTOMERS = {decision(customer_id).decision_id.decode(): customer_id for customer_id in range(10)}
 
 
 class _Kafka:

@@ -156,7 +156,7 @@ def test_replies_to_a_batch_are_one_message(answers: list[Answer]) -> None:
 
 
 def _logged_request(body: bytes) -> pb.DecideRequest:
-    line = to_log(Decision("d", body, b"", answer()), _VERSION)
+    line = to_log(Decision(b"d", body, b"", None, answer()), _VERSION)
     return pb.DecisionLogged.FromString(line).request
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interlude.v1 import decision_pb2 as pb
-from services.decision.wire import bytes_field, varint
+from services.decision.wire import bytes_field, float_field, number_field, varint
 
 
 @given(st.integers(0, 2**64 - 1))
@@ -37,6 +37,21 @@ def test_packed_numbers_are_a_field_of_bytes(values: list[float]) -> None:
     written = pb.DecisionLogged(features=values).SerializeToString()
     packed = written[2:] if values else b""
     assert bytes_field(5)(packed) == written
+
+
+@given(st.floats(width=32, allow_nan=False))
+def test_an_optional_float_is_written_even_where_it_is_nought(value: float) -> None:
+    assert float_field(5)(value) == pb.DecideResponse(score=value).SerializeToString()
+
+
+@given(st.integers(0, 2**63 - 1))
+def test_an_optional_number_is_written_even_where_it_is_nought(value: int) -> None:
+    assert number_field(9)(value) == pb.DecideResponse(feature_age_ms=value).SerializeToString()
+
+
+@given(st.floats(0, 1))
+def test_a_float_is_rounded_as_protobuf_rounds_it(value: float) -> None:
+    assert float_field(5)(value) == pb.DecideResponse(score=value).SerializeToString()
 
 
 @given(st.text(max_size=300), st.integers(1, 2**63 - 1))
