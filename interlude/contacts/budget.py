@@ -36,19 +36,21 @@ def terms_of(campaign: Campaign) -> Terms | None:
 
 
 def allowance(terms: Terms, now_ms: int) -> int:
-    """Units that may have been given by `now_ms`: with pacing the share of the time gone by, rounded down. So the first unit
-    falls due when its share of the time is over, and the last one as the campaign ends."""
+    """Units that may have been given by `now_ms`. With pacing each unit has a share of the time, and falls due as it begins: the
+    first one with the campaign, the last one while there is still time to give it."""
     if terms.begins_ms is None or terms.ends_ms is None:
         return terms.discounts
-    gone_ms = min(max(now_ms, terms.begins_ms), terms.ends_ms) - terms.begins_ms
-    return terms.discounts * gone_ms // (terms.ends_ms - terms.begins_ms)
+    if now_ms < terms.begins_ms:
+        return 0
+    begun = terms.discounts * (now_ms - terms.begins_ms) // (terms.ends_ms - terms.begins_ms) + 1
+    return min(begun, terms.discounts)
 
 
 def due_ms(terms: Terms, units: int) -> int | None:
     """The first moment by which `units` may have been given, epoch ms; None: at no time, or at any."""
     if terms.begins_ms is None or terms.ends_ms is None or not 0 < units <= terms.discounts:
         return None
-    return terms.begins_ms - (-units * (terms.ends_ms - terms.begins_ms) // terms.discounts)
+    return terms.begins_ms - (-(units - 1) * (terms.ends_ms - terms.begins_ms) // terms.discounts)
 
 
 def closed_state(terms: Terms, leased: int) -> BudgetState:

@@ -48,7 +48,7 @@ class Budget(_Document):
     discounts: int = Field(ge=0, le=1_000_000_000)
     """Discounts that may be promised over the whole campaign."""
     pacing: Pacing = Pacing.NONE
-    """even: by any moment at most the share of the discounts that belongs to the time gone by; needs starts_at and ends_at."""
+    """even: each discount has a share of the time of the campaign and falls due as it begins; needs starts_at and ends_at."""
 
 
 class Arm(_Document):

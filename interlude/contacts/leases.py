@@ -6,8 +6,8 @@ is open, so that the last units are shared by all who ask, and at most 100.
 
 A unit belongs to its replica until it is given away or returned. A replica returns what it does not use, and all of it when
 it stops. One that is killed takes its units with it: they count as spent, at most 150 (a lease, and the half of the last one
-at which the next is fetched), and never more than a tenth of what was open when it asked. So does a returned lease whose
-answer was lost.
+at which the next is fetched), and never more than a tenth of what was open when it asked, or one. So do returned units where
+the answer was lost.
 
 Where Redis does not answer, units in hand are still given; with none in hand the answer is "paced", hence no ad: whether
 there is any left is not known.

@@ -118,6 +118,14 @@ def decode_contacts(value: bytes | None) -> tuple[Contact, ...]:
         raise _corrupt(value) from error
 
 
+def has_contact_of(value: bytes, request_hash: int) -> bool:
+    """Whether a value of `c:{id}` holds the contact that `request_hash` reserved; one that does not decode holds none."""
+    try:
+        return bool(value) and request_hash in _TIMES_AND_REQUESTS[len(value) // _CONTACT.size].unpack(value)[1::2]
+    except (IndexError, struct.error):
+        return False
+
+
 def encode_contact(contact: Contact) -> bytes:
     """One row of a value of `c:{id}`; a value is its rows, oldest first."""
     channel = contact.channel.value | (_WITHHELD if contact.withheld else 0)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from interlude.contacts.budget import BudgetState
 from interlude.contacts.campaign import Campaign, ColdStart
 from interlude.contacts.experiment import UNASSIGNED, assign, chance
-from interlude.contacts.ledger import CorruptContacts, contact_times
+from interlude.contacts.ledger import CorruptContacts, contact_times, has_contact_of
 from interlude.features.codec import CorruptValue, HotFeatures, decode_hot
 from interlude.features.state import hash_id
 from services.decision.policy import SHOWN, Facts, Reason, Rung
@@ -71,6 +71,8 @@ def facts_of(
         times = contact_times(contacts_value, hash_id(question.request_id)) if contacts_value else ()
     except CorruptContacts:
         times = ()
+    if budget is not BudgetState.OPEN and is_repeated(question, contacts_value):
+        budget = BudgetState.OPEN  # its discount was taken the first time
     drawn = campaign.arms or campaign.holdout_share
     return Facts(
         campaign,
@@ -85,6 +87,11 @@ def facts_of(
         assign(campaign, question.customer_id) if drawn else UNASSIGNED,
         chance(campaign, question.customer_id, question.request_id) if campaign.exploration_rate else 1.0,
     )
+
+
+def is_repeated(question: Question, contacts_value: bytes) -> bool:
+    """Whether the contact of this very question is in the ledger already: asking again must give the same answer."""
+    return has_contact_of(contacts_value, hash_id(question.request_id))
 
 
 def read_listener(value: bytes) -> HotFeatures | None:

@@ -8,7 +8,7 @@ from interlude.contacts.campaign import Campaign
 from interlude.contacts.caps import CapKind, Channel, windows
 from interlude.contacts.ledger import LedgerUnavailable, Outcome, Reservation, ReservationRequest
 from interlude.features.state import hash_id
-from services.decision.answers import Answer, ReservationState
+from services.decision.answers import Answer, ReservationState, is_repeated
 from services.decision.policy import CERTAIN, Reason, Rung, decide
 
 _CAPPED: Final[dict[CapKind | None, Reason]] = {
@@ -73,16 +73,21 @@ class Reserver:
     def _reserved(self, answer: Answer, reservation: Reservation) -> Answer:
         if reservation.outcome is Outcome.RESERVED:
             return answer._replace(reservation=ReservationState.RESERVED)
-        if answer.show and answer.question.campaign.budget is not None:
-            self._budgets.give_back(answer.question.campaign)  # nothing is shown, or it was paid for the first time
+        if answer.show and _needs_discount(answer):
+            self._budgets.give_back(answer.question.campaign)  # nothing is shown, or another replica has just paid for it
         if reservation.outcome is Outcome.REPEATED:
             return answer._replace(reservation=ReservationState.REPEATED)
         reason = _CAPPED.get(reservation.cap, Reason.FREQUENCY_CAP)
         return answer._replace(reason=reason, propensity=CERTAIN, reservation=ReservationState.CAPPED)
 
     def _take(self, answer: Answer) -> bool:
-        campaign = answer.question.campaign
-        return campaign.budget is None or self._budgets.take(campaign, answer.decided_at_ms)
+        return not _needs_discount(answer) or self._budgets.take(answer.question.campaign, answer.decided_at_ms)
+
+
+def _needs_discount(answer: Answer) -> bool:
+    """Whether a discount has to be taken to show it; one that was reserved before has its own."""
+    question = answer.question
+    return question.campaign.budget is not None and not is_repeated(question, answer.contacts_value)
 
 
 def _request(answer: Answer) -> ReservationRequest:

@@ -4,10 +4,13 @@ import threading
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 
 import pytest
 import redis
+from hypothesis import given
+from hypothesis import strategies as st
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from devstack.stack import Part, Stack
@@ -24,7 +27,7 @@ from interlude.contacts.leases import (
     budget_key,
 )
 from interlude.contacts.script import Argument, Commands, Script
-from interlude.servicekit.redis import ConnectionPerThread
+from interlude.servicekit.redis import ConnectionPerThread, connect
 from tests.contract.conftest import PATIENT_MS, connections_like
 
 _BEGIN: Final = datetime(2026, 12, 1, tzinfo=UTC)
@@ -120,6 +123,12 @@ def one(client: "redis.Redis", clock: _Clock) -> _Replica:
 def two(client: "redis.Redis", clock: _Clock) -> _Replica:
     """Another process."""
     return _Replica(client, clock, "two")
+
+
+@lru_cache(maxsize=1)
+def _shared_client(stack: Stack) -> "redis.Redis":
+    """One for all examples of a property."""
+    return connect(stack.redis, timeout_ms=PATIENT_MS)
 
 
 def _leased(client: "redis.Redis") -> int:
@@ -429,6 +438,61 @@ def test_whoever_finds_units_in_hand_does_not_wait_for_those_who_ask(client: "re
     answer.set()
     refilling.join(10)
     assert replica.in_hand == 1 + 93
+
+
+class _Crowd:
+    """Replicas that take, return, lose answers and die, and what they gave away; the dead ones' gifts stay given."""
+
+    def __init__(self, client: "redis.Redis") -> None:
+        self._client = client
+        self.clock = _Clock()
+        self.replicas = [_Replica(client, self.clock, f"first {place}") for place in range(3)]
+        self.given = 0
+        self._number = 0
+
+    def act(self, place: int, action: str, campaign: Campaign, amount: int) -> None:
+        replica = self.replicas[place]
+        if action == "take":
+            self.given += replica.take(campaign, amount)
+        elif action == "give back" and replica.flows[Flow.TAKEN] > replica.flows[Flow.GIVEN_BACK]:
+            replica.leases.give_back(campaign)
+            self.given -= 1
+        elif action == "lose an answer":
+            replica.wire.lose = 1
+        elif action == "refill":
+            replica.leases.refill()
+        elif action == "stop":
+            replica.leases.return_all()
+        elif action == "die":
+            self._number += 1
+            self.replicas[place] = _Replica(self._client, self.clock, f"next {self._number}")
+        elif action == "wait":
+            self.clock.wait(amount * 600)
+
+
+_ACTIONS: Final = st.tuples(
+    st.integers(0, 2),
+    st.sampled_from(["take", "take", "take", "give back", "lose an answer", "refill", "stop", "die", "wait", "wait"]),
+    st.integers(1, 60),
+)
+
+
+@given(st.sampled_from(Pacing), st.sampled_from((3, 100, 2500)), st.lists(_ACTIONS, min_size=10, max_size=60))
+def test_whatever_happens_nothing_is_overspent(
+    redis_stack: Stack, pacing: Pacing, discounts: int, actions: list[tuple[int, str, int]]
+) -> None:
+    client = _shared_client(redis_stack)
+    client.flushall()
+    campaign = _campaign(discounts, pacing)
+    terms = terms_of(campaign)
+    assert terms is not None
+    crowd = _Crowd(client)
+    for place, action, amount in actions:
+        crowd.act(place, action, campaign, amount)
+        assert crowd.given <= _leased(client) <= allowance(terms, crowd.clock.now_ms)
+    for place in range(3):
+        crowd.act(place, "take", campaign, discounts + 1)
+    assert crowd.given <= _leased(client) <= allowance(terms, crowd.clock.now_ms)
 
 
 @pytest.mark.parametrize("pacing", Pacing)

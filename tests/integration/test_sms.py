@@ -1,5 +1,6 @@
 """The sms service on real parts: who gets a message, who does not, and never two of them, whatever is killed."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,8 @@ from devstack.smsc.behaviour import SmscSettings
 from devstack.smsc.part import SmscServer
 from devstack.smsc.record import read_messages
 from devstack.stack import Part, Stack
+from interlude.contacts.campaign import Campaign
+from interlude.contacts.leases import LEASED_PART, budget_key
 from interlude.events.topics import Topic
 from interlude.servicekit.lifecycle import REFUSED_TO_START
 from interlude.v1 import events_pb2 as pb
@@ -154,6 +157,39 @@ def test_an_instance_that_stops_in_the_middle_leaves_the_rest_to_the_other(
         assert other.terminate(30) == 0
     assert scene.destinations() == Counter(phone_of(one) for one in audience)
     assert events.count(pb.SMS_STATUS_SENT) == len(audience)
+
+
+@pytest.mark.usefixtures("system_topics", "redis_url")
+def test_instances_that_come_and_go_share_a_budget_and_stay_within_it(
+    stack: Stack, operator: SmscServer, group_id: str, tmp_path: Path
+) -> None:
+    discounts = 60
+    campaigns = tmp_path / "campaigns.json"
+    campaigns.write_text(json.dumps({"campaigns": [{"campaign_id": CAMPAIGN, "budget": {"discounts": discounts}}]}))
+    scene = new_scene(
+        stack, operator, group_id, tmp_path, SMS_MESSAGES_PER_SECOND="40", SMS_CAMPAIGN_FILE=str(campaigns)
+    )
+    audience = [one for one in range(1, 301) if kind_of(one) == PLAIN]
+    scene.put_customers([new_customer(one) for one in audience])
+    scene.put_requests([new_request(one) for one in audience])
+    other = scene.new_service("other")
+    scene.service.start()
+    scene.wait_for(lambda: len(read_messages(operator.record)) >= 20)
+    other.start()
+    try:
+        other.wait_until_ready()
+        assert scene.service.terminate(30) == 0
+        with scene.events() as events:
+            other.wait_ready(lambda: events.read() and len(events.ends()) == len(audience), DEADLINE_S)
+    finally:
+        assert other.terminate(30) == 0
+    sent = events.count(pb.SMS_STATUS_SENT)
+    # What the first instance has in hand when the other finds nothing left comes back too late.
+    assert discounts - discounts // LEASED_PART <= sent <= discounts
+    assert sum(scene.destinations().values()) == sent
+    assert events.count(pb.SMS_STATUS_SUPPRESSED, pb.SMS_REASON_BUDGET_SPENT) == len(audience) - sent
+    with redis.Redis.from_url(stack.redis) as client:
+        assert client.get(budget_key(Campaign(campaign_id=CAMPAIGN))) == b"%d" % sent
 
 
 @pytest.mark.usefixtures("system_topics", "redis_url")

@@ -46,14 +46,14 @@ def test_without_pacing_all_is_due_at_any_time(now_ms: int) -> None:
 
 @pytest.mark.parametrize(
     ("now_ms", "units"),
-    [(0, 0), (1000, 0), (1009, 0), (1010, 1), (1011, 1), (1050, 5), (1099, 9), (1100, 10), (5000, 10)],
+    [(0, 0), (999, 0), (1000, 1), (1009, 1), (1010, 2), (1050, 6), (1089, 9), (1090, 10), (1100, 10), (5000, 10)],
 )
-def test_an_even_pace_gives_the_share_of_the_time_gone_by(now_ms: int, units: int) -> None:
+def test_an_even_pace_gives_each_unit_as_its_share_of_the_time_begins(now_ms: int, units: int) -> None:
     assert allowance(_PACED, now_ms) == units
 
 
-@pytest.mark.parametrize(("units", "moment_ms"), [(0, None), (1, 1010), (5, 1050), (10, 1100), (11, None)])
-def test_a_unit_is_due_when_its_share_of_the_time_is_over(units: int, moment_ms: int | None) -> None:
+@pytest.mark.parametrize(("units", "moment_ms"), [(0, None), (1, 1000), (5, 1040), (10, 1090), (11, None)])
+def test_a_unit_is_due_when_its_share_of_the_time_begins(units: int, moment_ms: int | None) -> None:
     assert due_ms(_PACED, units) == moment_ms
 
 

@@ -245,6 +245,15 @@ def test_the_last_discount_goes_to_one_of_a_batch() -> None:
     assert [answer.facts.budget for answer in answers[1:]] == [BudgetState.SPENT] * 2
 
 
+def test_a_question_asked_again_is_shown_although_its_own_discount_was_the_last() -> None:
+    world = _with_many(_world())
+    world.budgets.units["scarce"] = 1
+    first, again = (world.ask("same", customer_id=_EVERYBODY[0], campaign=_SCARCE) for _ in range(2))
+    assert (first.reason, again.reason) == (Reason.SHOW, Reason.SHOW)
+    assert world.budgets.units["scarce"] == 0
+    assert world.ask("other", customer_id=_EVERYBODY[1], campaign=_SCARCE).reason is Reason.BUDGET_SPENT
+
+
 def test_a_paced_budget_that_runs_dry_meanwhile_is_told_so() -> None:
     world = _with_many(_world())
     world.budgets.units["scarce"], world.budgets.stale, world.budgets.closed = 0, True, BudgetState.PACED
