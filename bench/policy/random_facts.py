@@ -31,7 +31,7 @@ _PROBABILITIES: Final = (0.0, 0.1, 0.3, 0.5, 0.9, 1.0)
 def random_facts(source: Random) -> Facts:
     """One case; the same from a source in the same state."""
     return Facts(
-        campaign=_campaign(source),
+        campaign=random_campaign(source),
         now_ms=NOW_MS,
         rung=source.choices(tuple(Rung), (20, 1, 1, 2, 1, 2))[0],
         listener=_listener(source) if source.random() < 0.9 else None,
@@ -54,7 +54,8 @@ def _ago_ms(source: Random) -> int:
     return source.randrange(-MINUTE_MS, source.choice((HOUR_MS, DAY_MS, 8 * DAY_MS)))
 
 
-def _campaign(source: Random) -> Campaign:
+def random_campaign(source: Random, now_ms: int = NOW_MS) -> Campaign:
+    """A campaign that may use any rule, its window beginning or ending near `now_ms` now and then."""
     fields: dict[str, Any] = {
         "campaign_id": "random",
         "enabled": source.random() < 0.9,
@@ -73,9 +74,9 @@ def _campaign(source: Random) -> Campaign:
     }
     fields |= {cap: source.choice((0, 1, 2, 5, 60)) for cap in _CAPS if source.random() < 0.5}
     if source.random() < 0.3:
-        fields["starts_at"] = _at(NOW_MS - _ago_ms(source))
+        fields["starts_at"] = _at(now_ms - _ago_ms(source))
     if source.random() < 0.3:
-        begin_ms = NOW_MS - 30 * DAY_MS if "starts_at" not in fields else round(fields["starts_at"].timestamp() * 1000)
+        begin_ms = now_ms - 30 * DAY_MS if "starts_at" not in fields else round(fields["starts_at"].timestamp() * 1000)
         fields["ends_at"] = _at(begin_ms + source.choice((1, MINUTE_MS, DAY_MS, 31 * DAY_MS)))
     return Campaign(**fields)
 

@@ -61,7 +61,11 @@ def replay(logged: pb.DecisionLogged, campaigns_of: CampaignsOf, serving_of: Ser
 
 def differences(logged: pb.DecideResponse, replayed: pb.DecideResponse) -> list[Difference]:
     """Where two responses are not the same, field by field, in the order of their numbers; empty: they are equal bit for bit."""
-    fields = [field for field in pb.DecideResponse.DESCRIPTOR.fields if _text(logged, field.name) != _text(replayed, field.name)]
+    fields = [
+        field
+        for field in pb.DecideResponse.DESCRIPTOR.fields
+        if _text(logged, field.name) != _text(replayed, field.name)
+    ]
     return [Difference(field.name, _text(logged, field.name), _text(replayed, field.name)) for field in fields]
 
 
@@ -100,14 +104,14 @@ def _after_reservation(answer: Answer, logged: pb.DecisionLogged) -> Answer:
     if said is ReservationState.UNAVAILABLE:
         facts = answer.facts._replace(rung=Rung.NO_RESERVATION)
         return answer._replace(reason=Reason.UNAVAILABLE, facts=facts, propensity=CERTAIN)
-    if said is ReservationState.CAPPED and logged.response.reason in _BY_CAPS:
+    if said is ReservationState.CAPPED and Reason(logged.response.reason) in _BY_CAPS:
         return answer._replace(reason=Reason(logged.response.reason), propensity=CERTAIN)
     return answer
 
 
 def _text(response: pb.DecideResponse, field: str) -> str:
     """A float is told by all of its bits: its shortest decimal may be another's, too."""
-    if response.DESCRIPTOR.fields_by_name[field].has_presence and not response.HasField(field):  # type: ignore[arg-type]
+    if response.DESCRIPTOR.fields_by_name[field].has_presence and not response.HasField(field):
         return ""
     value = getattr(response, field)
     return value.hex() if isinstance(value, float) else str(value)

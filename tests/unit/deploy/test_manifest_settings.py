@@ -6,7 +6,8 @@ import pytest
 
 from docs.catalogue import SETTINGS
 from docs.generate import is_secret
-from interlude.contacts.campaign import DEFAULT_CAMPAIGNS, read_campaigns
+from interlude.contacts.campaign import DEFAULT_CAMPAIGNS
+from interlude.contacts.campaign_file import read_campaigns
 from interlude.servicekit.lifecycle import REFUSED_TO_START
 from interlude.servicekit.settings import load_settings
 from services.decision.composition import FLUSH_SECONDS
