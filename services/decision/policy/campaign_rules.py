@@ -15,14 +15,9 @@ _SPENT: Final = BudgetState.SPENT
 _PACED: Final = BudgetState.PACED
 
 
-def _is_not_begun(facts: Facts) -> bool:
-    starts_at_ms = facts.campaign.starts_at_ms
-    return starts_at_ms is not None and facts.now_ms < starts_at_ms
-
-
 def _is_not_running(facts: Facts) -> bool:
-    ends_at_ms = facts.campaign.ends_at_ms
-    return _is_not_begun(facts) or (ends_at_ms is not None and facts.now_ms >= ends_at_ms)
+    now_ms, starts_at_ms, ends_at_ms = facts.now_ms, facts.campaign.starts_at_ms, facts.campaign.ends_at_ms
+    return (starts_at_ms is not None and now_ms < starts_at_ms) or (ends_at_ms is not None and now_ms >= ends_at_ms)
 
 
 def _times_text(facts: Facts) -> str:
@@ -33,8 +28,9 @@ def _times_text(facts: Facts) -> str:
 
 
 def _times_ways(facts: Facts) -> tuple[Way, ...]:
-    if facts.campaign.starts_at_ms is not None and _is_not_begun(facts):
-        return ((wait_until(facts.campaign.starts_at_ms, facts),),)
+    starts_at_ms = facts.campaign.starts_at_ms
+    if starts_at_ms is not None and facts.now_ms < starts_at_ms:
+        return ((wait_until(starts_at_ms, facts),),)
     later = moment((facts.now_ms // _SECOND_MS + 1) * _SECOND_MS)
     return ((campaign_change("ends_at", later, f"end the campaign later than now: ends_at {later}"),),)
 

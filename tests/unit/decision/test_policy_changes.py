@@ -134,6 +134,17 @@ def test_tracks_follow_a_listen_that_carries_a_time_after_ours() -> None:
     assert struct.unpack("<3I", then.recent_listens) == (0, 0, 240)
 
 
+def test_times_before_are_rounded_up_to_the_second_however_long_ago() -> None:
+    long_ago = _FACTS._replace(listener=_LISTENER._replace(newest_listen_ms=_NOW_MS - 5_000_001))
+    assert struct.unpack("<3I", _listener(_applied(long_ago, tracks=1)).recent_listens) == (0, 5001, 5241)
+
+
+def test_of_as_many_listens_as_are_remembered_the_oldest_is_forgotten() -> None:
+    full = _FACTS._replace(listener=_LISTENER._replace(recent_listens=struct.pack("<16I", *range(16))))
+    then = _listener(_applied(full, tracks=1)).recent_listens
+    assert struct.unpack("<16I", then) == (0, *(61 + place for place in range(15)))
+
+
 def test_the_first_track_of_somebody_unknown() -> None:
     then = _listener(_applied(_FACTS._replace(listener=None), tracks=1))
     assert (then.flags, then.newest_listen_ms, then.session_tracks, then.session_began_ms) == (0, _NOW_MS, 1, _NOW_MS)
