@@ -8,7 +8,6 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -221,23 +220,22 @@ MILLION = 1_000_000
 
 
 def held_out_in(batches: Iterator[pa.RecordBatch], campaign: Campaign) -> Iterator[pa.RecordBatch]:
-    """Spark's workers draw the holdout, a bit per customer."""
+    """Spark's workers draw the holdout."""
     for batch in batches:
-        drawn = [assign(campaign, customer_id).holdout for customer_id in batch.column("id").to_pylist()]
-        yield pa.RecordBatch.from_arrays([batch.column("id"), pa.array(drawn)], names=["id", "held_out"])
+        drawn = [one for one in batch.column("id").to_pylist() if assign(campaign, one).holdout]
+        yield pa.RecordBatch.from_arrays([pa.array(drawn, pa.int64())], names=["id"])
 
 
 def test_spark_the_sms_service_and_the_player_hold_out_the_same_million(spark: SparkSession) -> None:
     campaign = Campaign(campaign_id=CAMPAIGN, holdout_share=0.1)
     profile = TextProfile(1, Level.FREE, active=True, consent_sms=True, sealed_phone=b"sealed")
-    drawn = spark.range(MILLION).mapInArrow(partial(held_out_in, campaign=campaign), "id bigint, held_out boolean")
-    of_spark = {row["id"] for row in drawn.where("held_out").select("id").collect()}
-    of_player = {customer_id for customer_id in range(MILLION) if assign(campaign, customer_id).holdout}
-    request = TextRequest("a", 0, CAMPAIGN, expires_at_ms=0)
+    drawn = spark.range(MILLION).mapInArrow(partial(held_out_in, campaign=campaign), "id bigint")
+    of_spark = set(drawn.toArrow().column("id").to_pylist())
+    of_player = {one for one in range(MILLION) if assign(campaign, one).holdout}
     of_sms = {
-        customer_id
-        for customer_id in range(MILLION)
-        if judge(replace(request, customer_id=customer_id), campaign, profile, NOW_MS) is SmsReason.HOLDOUT
+        one
+        for one in range(MILLION)
+        if judge(TextRequest("a", one, CAMPAIGN, 0), campaign, profile, NOW_MS) is SmsReason.HOLDOUT
     }
     assert of_spark == of_player == of_sms
     assert len(of_player) == pytest.approx(MILLION / 10, rel=0.01)
