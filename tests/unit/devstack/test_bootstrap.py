@@ -23,21 +23,15 @@ def test_an_active_environment_of_another_project_is_not_installed_into() -> Non
 def test_the_launcher_runs_the_command_line_from_anywhere(tmp_path: Path) -> None:
     directory = tmp_path / "with space"
     directory.mkdir()
-    (directory / "python").symlink_to(sys.executable)
+    python = directory / "python"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')  # a link would hide this interpreter's packages
+    python.chmod(0o755)
     (directory / "cli.py").write_text("raise SystemExit('not this one')")
     write_launcher(directory)
     written_ns = (directory / "interlude").stat().st_mtime_ns
     write_launcher(directory)
     assert (directory / "interlude").stat().st_mtime_ns == written_ns
-    # With the packages of this interpreter, whose own directory a link hides.
-    environment = {"VIRTUAL_ENV": sys.prefix, "PATH": "/usr/bin:/bin"}
-    done = subprocess.run(
-        [str(directory / "interlude"), "campaign", "--help"],
-        cwd=directory,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = [str(directory / "interlude"), "campaign", "--help"]
+    done = subprocess.run(command, cwd=directory, env={}, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("usage: interlude campaign")
