@@ -11,7 +11,6 @@ import smpp34
 import structlog
 from redis.exceptions import RedisError
 
-from interlude.contacts.campaign import Campaigns
 from interlude.contacts.campaign_file import CampaignFile, InvalidCampaigns
 from interlude.contacts.leases import BudgetLeases
 from interlude.contacts.ledger import ContactLedger
@@ -29,7 +28,7 @@ from services.sms.dispatch import Dispatcher
 from services.sms.gateway import Gateway
 from services.sms.handler import TOPICS, SmsHandler
 from services.sms.journal import Journal
-from services.sms.messages import TextTooLong, encode_text
+from services.sms.messages import long_texts
 from services.sms.metrics import SmsMetrics
 from services.sms.outbox import KafkaOutbox
 from services.sms.receipt_desk import ReceiptDesk
@@ -169,17 +168,6 @@ def follow_campaigns(settings: SmsSettings, metrics: SmsMetrics) -> CampaignFile
         on_refused=lambda _: results.labels("refused").inc(),
         check=long_texts,
     )
-
-
-def long_texts(campaigns: Campaigns) -> list[str]:
-    """The texts that take more than one message part, each with its path."""
-    problems = []
-    for place, campaign in enumerate(campaigns.campaigns):
-        try:
-            encode_text(campaign.sms_text)
-        except TextTooLong as error:
-            problems.append(f"campaigns[{place}].sms_text: {error}")
-    return problems
 
 
 def await_parts(settings: SmsSettings, gateway: Gateway, health: Health, stop: threading.Event) -> None:

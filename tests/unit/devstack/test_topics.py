@@ -6,7 +6,7 @@ def test_every_topic_about_customers_has_the_same_number_of_partitions() -> None
     assert partitions == {6}
 
 
-def test_profiles_and_campaigns_are_compacted() -> None:
+def test_what_is_a_table_is_compacted() -> None:
     assert [plan.name for plan in plan_topics() if plan.compacted] == ["customers", "campaigns"]
 
 
