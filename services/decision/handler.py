@@ -23,7 +23,7 @@ from services.decision.metrics import DecisionMetrics
 from services.decision.outcomes import OutcomeTaker, to_ad_event
 from services.decision.policy import Reason, Rung
 from services.decision.requests import InvalidRequest, to_explained, to_question, to_questions
-from services.decision.responses import to_batch_reply, to_decision, to_reply
+from services.decision.responses import to_batch_reply, to_decision, to_reply, to_response
 from services.decision.tokens import InvalidToken, TokenIssuer
 
 log = structlog.get_logger()
@@ -109,7 +109,11 @@ class DecisionHandler:
     def _explain(self, body: bytes, remaining_seconds: float) -> bytes:
         """`Explain`: the same rules on the same facts, with nothing reserved or logged."""
         question = to_explained(_parse(pb.ExplainRequest, body), self._campaigns.current)
-        return to_explanation(self._engine.judge([question], [remaining_seconds])[0]).SerializeToString()
+        answer = self._engine.judge([question], [remaining_seconds])[0]
+        response = to_response(answer)
+        if not question.request_id:
+            response.ClearField("decision_id")  # nobody asked: there is no decision
+        return to_explanation(answer.facts, response).SerializeToString()
 
     def _report_outcomes(self, bodies: Sequence[bytes], _remaining_seconds: Sequence[float]) -> list[Reply]:
         """`ReportOutcome`: queue the ad events; UNAVAILABLE when there is no room, and the caller may try again."""

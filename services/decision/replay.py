@@ -61,7 +61,11 @@ def replay(logged: pb.DecisionLogged, campaigns_of: CampaignsOf, serving_of: Ser
 
 def differences(logged: pb.DecideResponse, replayed: pb.DecideResponse) -> list[Difference]:
     """Where two responses are not the same, field by field, in the order of their numbers; empty: they are equal bit for bit."""
-    fields = [field for field in pb.DecideResponse.DESCRIPTOR.fields if _text(logged, field.name) != _text(replayed, field.name)]
+    fields = [
+        field
+        for field in pb.DecideResponse.DESCRIPTOR.fields
+        if _text(logged, field.name) != _text(replayed, field.name)
+    ]
     return [Difference(field.name, _text(logged, field.name), _text(replayed, field.name)) for field in fields]
 
 
