@@ -104,14 +104,15 @@ def _after_reservation(answer: Answer, logged: pb.DecisionLogged) -> Answer:
     if said is ReservationState.UNAVAILABLE:
         facts = answer.facts._replace(rung=Rung.NO_RESERVATION)
         return answer._replace(reason=Reason.UNAVAILABLE, facts=facts, propensity=CERTAIN)
-    if said is ReservationState.CAPPED and logged.response.reason in _BY_CAPS:
-        return answer._replace(reason=Reason(logged.response.reason), propensity=CERTAIN)
+    cap = Reason(logged.response.reason)
+    if said is ReservationState.CAPPED and cap in _BY_CAPS:
+        return answer._replace(reason=cap, propensity=CERTAIN)
     return answer
 
 
 def _text(response: pb.DecideResponse, field: str) -> str:
     """A float is told by all of its bits: its shortest decimal may be another's, too."""
-    if response.DESCRIPTOR.fields_by_name[field].has_presence and not response.HasField(field):  # type: ignore[arg-type]
+    if response.DESCRIPTOR.fields_by_name[field].has_presence and not response.HasField(field):
         return ""
     value = getattr(response, field)
     return value.hex() if isinstance(value, float) else str(value)
