@@ -112,7 +112,7 @@ class DecisionHandler:
         answer = self._engine.judge([question], [remaining_seconds])[0]
         response = to_response(answer)
         if not question.request_id:
-            response.ClearField("decision_id")  # nobody has asked, so there is no decision
+            response.ClearField("decision_id")  # nobody asked: there is no decision
         return to_explanation(answer.facts, response).SerializeToString()
 
     def _report_outcomes(self, bodies: Sequence[bytes], _remaining_seconds: Sequence[float]) -> list[Reply]:

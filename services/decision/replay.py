@@ -104,8 +104,9 @@ def _after_reservation(answer: Answer, logged: pb.DecisionLogged) -> Answer:
     if said is ReservationState.UNAVAILABLE:
         facts = answer.facts._replace(rung=Rung.NO_RESERVATION)
         return answer._replace(reason=Reason.UNAVAILABLE, facts=facts, propensity=CERTAIN)
-    if said is ReservationState.CAPPED and Reason(logged.response.reason) in _BY_CAPS:
-        return answer._replace(reason=Reason(logged.response.reason), propensity=CERTAIN)
+    cap = Reason(logged.response.reason)
+    if said is ReservationState.CAPPED and cap in _BY_CAPS:
+        return answer._replace(reason=cap, propensity=CERTAIN)
     return answer
 
 
