@@ -43,8 +43,11 @@ class Scene:
         self._stack = stack
         self._keys: Keys = generate_keys()
         self._models = self.directory / "models"
-        vectors = fill_redis(redis.Redis.from_url(stack.redis), CUSTOMERS, time.time_ns() // 1_000_000)
-        publish_model(ModelStore(str(self._models)), self._keys.model_private_key, vectors, SHOW_SHARE)
+        self.vectors: Final = fill_redis(redis.Redis.from_url(stack.redis), CUSTOMERS, time.time_ns() // 1_000_000)
+        store = ModelStore(str(self._models))
+        version = publish_model(store, self._keys.model_private_key, self.vectors, SHOW_SHARE)
+        self.model: Final = store.load(version, self._keys.model_public_key)
+        self.log_directory: Final = stack.log_directory
         self._campaigns = write_campaigns(self.directory / "campaigns.json")
 
     @classmethod
@@ -68,7 +71,7 @@ class Scene:
             "bench.server",
             {**environment, "DECISION_FRONT": front},
             ready=grpc_ready(addresses.decision),
-            log_directory=self._stack.log_directory,
+            log_directory=self.log_directory,
         )
         cleanup.callback(process.terminate, 10)
         process.wait_until_ready()
