@@ -54,4 +54,4 @@ def _run(command: list[str]) -> None:
     )
     if done.returncode != 0:
         tail = "\n".join(done.stdout.splitlines()[-_TAIL_LINES:])
-        raise PeersMissing(f"they cannot be installed, which needs the network the first time:\n{tail}")
+        raise PeersMissing(f"they cannot be installed (the first time needs the network):\n{tail}")
