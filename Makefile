@@ -24,8 +24,8 @@ lint: setup  ## ruff, formatting, mypy strict, import contracts
 	@$(VENV)/mypy --no-error-summary .
 	@$(VENV)/lint-imports
 
-bench: setup  ## measure decisions, freshness and throughput on this machine
-	@$(VENV)/python -m bench
+bench: setup  ## measure decisions, freshness and throughput on this machine; PEERS=1 beside Feast and MLServer
+	@$(VENV)/python -m bench $(if $(PEERS),--peers)
 
 proto: setup  ## generate interlude/v1 from proto/
 	@$(VENV)/python -m devstack.protos

@@ -9,7 +9,7 @@ from typing import Final
 
 import redis
 
-from bench.population import CAMPAIGNS, fill_redis, publish_model
+from bench.population import fill_redis, publish_model, write_campaigns
 from devstack.environment import Environments, choose_addresses
 from devstack.keys import Keys, generate_keys
 from devstack.service import ServiceProcess, grpc_ready
@@ -33,34 +33,29 @@ class Server:
 class Scene:
     """What all servers of a run have in common."""
 
-    def __init__(
-        self, stack: Stack, campaigns: str = CAMPAIGNS, customers: int = CUSTOMERS, show_share: float = SHOW_SHARE
-    ) -> None:
-        """Fills Redis, publishes a model that lets `show_share` of the customers pass, and writes the campaign document."""
+    def __init__(self, stack: Stack) -> None:
+        """Fills Redis and publishes the model."""
         create_topics(stack.kafka)
         self.directory: Final[Path] = stack.directory / "bench"
         self.directory.mkdir()
         self.redis_url: Final[str] = stack.redis
         self.redis_pid: Final[int] = stack.process(Part.REDIS).pid
-        self.kafka: Final[str] = stack.kafka
         self._stack = stack
-        self.keys: Final[Keys] = generate_keys()
-        self.model_store_directory: Final[Path] = self.directory / "models"
-        self.vectors: Final = fill_redis(redis.Redis.from_url(stack.redis), customers, time.time_ns() // 1_000_000)
-        publish_model(
-            ModelStore(str(self.model_store_directory)), self.keys.model_private_key, self.vectors, show_share
-        )
-        self.campaigns: Final[Path] = self.directory / "campaigns.yaml"
-        self.campaigns.write_text(campaigns)
+        self._keys: Keys = generate_keys()
+        self._models = self.directory / "models"
+        self.vectors: Final = fill_redis(redis.Redis.from_url(stack.redis), CUSTOMERS, time.time_ns() // 1_000_000)
+        store = ModelStore(str(self._models))
+        version = publish_model(store, self._keys.model_private_key, self.vectors, SHOW_SHARE)
+        self.model: Final = store.load(version, self._keys.model_public_key)
+        self.log_directory: Final = stack.log_directory
+        self._campaigns = write_campaigns(self.directory / "campaigns.json")
 
     @classmethod
     @contextmanager
-    def start(
-        cls, campaigns: str = CAMPAIGNS, customers: int = CUSTOMERS, show_share: float = SHOW_SHARE
-    ) -> Iterator["Scene"]:
+    def start(cls) -> Iterator["Scene"]:
         """Real Redis and Kafka, until the end of the block."""
         with Stack.start({Part.KAFKA, Part.REDIS}) as stack:
-            yield cls(stack, campaigns, customers, show_share)
+            yield cls(stack)
 
     @contextmanager
     def servers(self, *fronts: str) -> Iterator[list[Server]]:
@@ -70,15 +65,13 @@ class Scene:
 
     def _start(self, front: str, number: int, cleanup: ExitStack) -> Server:
         addresses = choose_addresses()
-        environment = Environments(
-            self._stack, self.keys, self.model_store_directory, addresses, self.campaigns
-        ).decision()
+        environment = Environments(self._stack, self._keys, self._models, addresses, self._campaigns).decision()
         process = ServiceProcess.launch(
             f"bench-{front}-{number}",
             "bench.server",
             {**environment, "DECISION_FRONT": front},
             ready=grpc_ready(addresses.decision),
-            log_directory=self._stack.log_directory,
+            log_directory=self.log_directory,
         )
         cleanup.callback(process.terminate, 10)
         process.wait_until_ready()
