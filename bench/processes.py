@@ -6,6 +6,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Final
 
+OTHERS: Final = "others"
 _CLOCK_TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
@@ -30,9 +31,16 @@ class ProcessorMeter:
         self._before = self._now()
 
     def busy(self) -> dict[str, float]:
-        """Processors busy since the meter was made, by name."""
+        """Processors busy since the meter was made, by name; `others` are all processes that have none."""
         seconds = perf_counter() - self._began
-        return {name: (after - self._before[name]) / seconds for name, after in self._now().items()}
+        busy = {name: (after - self._before[name]) / seconds for name, after in self._now().items()}
+        return {**busy, OTHERS: busy[OTHERS] - sum(value for name, value in busy.items() if name != OTHERS)}
 
     def _now(self) -> dict[str, float]:
-        return {name: cpu_seconds(pid) for name, pid in self._pids.items()}
+        return {OTHERS: _all_seconds()} | {name: cpu_seconds(pid) for name, pid in self._pids.items()}
+
+
+def _all_seconds() -> float:
+    """Processor seconds of the whole machine that were not idle, not spent waiting, and not stolen by another one."""
+    user, nice, system, _idle, _waiting, *interrupts = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:8]
+    return sum(map(int, (user, nice, system, *interrupts))) / _CLOCK_TICKS

@@ -36,7 +36,7 @@ class Server:
 class Scene:
     """What all servers of a run have in common."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, customers: int = CUSTOMERS) -> None:
         """Fills Redis and publishes the model."""
         create_topics(stack.kafka)
         self.directory: Final[Path] = stack.directory / "bench"
@@ -44,7 +44,7 @@ class Scene:
         self.redis_url: Final[str] = stack.redis
         self.stack: Final = stack
         self.keys: Final[Keys] = generate_keys()
-        self.vectors: Final = fill_redis(redis.Redis.from_url(stack.redis), CUSTOMERS, time.time_ns() // 1_000_000)
+        self.vectors: Final = fill_redis(redis.Redis.from_url(stack.redis), customers, time.time_ns() // 1_000_000)
         """What the features of all listeners are, shape (customers, features)."""
         self._models = self.directory / "models"
         store = ModelStore(str(self._models))
@@ -58,10 +58,10 @@ class Scene:
 
     @classmethod
     @contextmanager
-    def start(cls) -> Iterator["Scene"]:
+    def start(cls, customers: int = CUSTOMERS) -> Iterator["Scene"]:
         """Real Redis and Kafka, until the end of the block."""
         with Stack.start({Part.KAFKA, Part.REDIS}) as stack:
-            yield cls(stack)
+            yield cls(stack, customers)
 
     @contextmanager
     def servers(self, *fronts: str) -> Iterator[list[Server]]:

@@ -26,22 +26,18 @@ class Ground:
     @contextmanager
     def start(cls, sizes: Sizes) -> Iterator["Ground"]:
         """Until the end of the block."""
-        with Scene.start() as scene:
+        with Scene.start(sizes.customers) as scene:
             yield cls(scene, sizes)
 
-    def capacity(self, front: str) -> float:
-        """Decisions a second, in a closed loop, found out when it is asked for first."""
+    def capacity(self, server: Server) -> float:
+        """Decisions a second of its front, in a closed loop; found out when it is asked for first."""
+        front = server.front
         if front not in self._capacity:
-            with self.scene.service(front) as server:
-                self._capacity[front] = self._measure(server)
+            for seconds in (self.sizes.capacity_seconds / 4, self.sizes.capacity_seconds):
+                with self.generator.closed(server, CAPACITY_IN_FLIGHT, seconds) as load:
+                    self._capacity[front] = load.report().all.per_second
             say(front, f"capacity {self._capacity[front]:,.0f} decisions/s with {CAPACITY_IN_FLIGHT} in flight")
         return self._capacity[front]
-
-    def _measure(self, server: Server) -> float:
-        for seconds in (self.sizes.capacity_seconds / 4, self.sizes.capacity_seconds):
-            with self.generator.closed(server, CAPACITY_IN_FLIGHT, seconds) as load:
-                per_second = load.report().all.per_second
-        return per_second
 
 
 def say(front: str, what: str) -> None:

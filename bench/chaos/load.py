@@ -10,7 +10,7 @@ from bench.bodies import write_bodies, write_scores
 from bench.chaos.reports import Report
 from bench.loading import METHODS
 from bench.population import scores_of
-from bench.servers import CUSTOMERS, Scene, Server
+from bench.servers import Scene, Server
 from interlude.client.answers import DEADLINE_MS
 
 CONNECTIONS: Final = 4
@@ -43,7 +43,7 @@ class Generator:
 
     def __init__(self, program: Path, scene: Scene) -> None:
         self._program = program
-        self._bodies = write_bodies(scene.directory / "bodies", CUSTOMERS)
+        self._bodies = write_bodies(scene.directory / "bodies", len(scene.vectors))
         self._scores = write_scores(scene.directory / "scores", scores_of(scene.vectors))
         self._seed = 0
 
@@ -72,7 +72,12 @@ class Generator:
         until_told: bool = False,
     ) -> Iterator[RunningLoad]:
         """Each of `rates` (calls a second) for as many `seconds`, or until the report is asked for."""
-        options = {"window_ms": window_ms, "deadline_ms": DEADLINE_MS, "stdin": "yes" if until_told else "no"}
+        options = {
+            "window_ms": window_ms,
+            "deadline_ms": DEADLINE_MS,
+            "give_up": "yes",
+            "stdin": "yes" if until_told else "no",
+        }
         with self._start(server, "open", rates, seconds, options) as load:
             yield load
 

@@ -8,6 +8,7 @@ from bench.chaos.findings import NONE, Finding, Goal, Relation
 from bench.chaos.ground import Ground, say
 from bench.chaos.reports import Report
 from bench.processes import ProcessorMeter
+from bench.servers import Server
 from devstack.stack import Part
 
 NORMAL_SHARE: Final = 0.6
@@ -15,32 +16,34 @@ OVERLOAD_SHARE: Final = 2.0
 NORMAL_AGAIN: Final = 1.5
 """Times the p99 before the overload; up to that, it is back to normal."""
 _WINDOW_MS: Final = 500
-_DEADLINE_EXCEEDED: Final = 4
 _RESOURCE_EXHAUSTED: Final = 8
 _INTERNAL: Final = 13
 
 
 def measure(ground: Ground, front: str) -> list[Finding]:
     """A normal load, twice the capacity, the normal load again."""
-    capacity, sizes = ground.capacity(front), ground.sizes
+    with ground.scene.service(front) as server:
+        capacity = ground.capacity(server)
+        report, busy = _under_load(ground, server, capacity)
+    return findings_of(front, report, capacity, busy)
+
+
+def _under_load(ground: Ground, server: Server, capacity: float) -> tuple[Report, Mapping[str, float]]:
+    """The report, and the processors that were busy during the overload."""
+    scene, sizes, pause = ground.scene, ground.sizes, threading.Event()
     seconds = (sizes.normal_seconds, sizes.overload_seconds, sizes.after_seconds)
     rates = [share * capacity for share in (NORMAL_SHARE, OVERLOAD_SHARE, NORMAL_SHARE)]
-    say(front, f"overload: {rates[0]:,.0f}/s, then {rates[1]:,.0f}/s for {seconds[1]:g} s, then {rates[2]:,.0f}/s")
-    pause = threading.Event()
-    with (
-        ground.scene.service(front) as server,
-        ground.generator.open(server, rates, seconds, window_ms=_WINDOW_MS) as load,
-    ):
-        stack = ground.scene.stack
-        pids = {"service": server.pid, "redis": ground.scene.redis_pid, "generator": load.pid}
-        pids["kafka"] = stack.process(Part.KAFKA).pid
+    steps = ", then ".join(f"{rate:,.0f}/s for {length:g} s" for rate, length in zip(rates, seconds, strict=True))
+    say(server.front, f"overload: {steps}")
+    with ground.generator.open(server, rates, seconds, window_ms=_WINDOW_MS) as load:
+        pids = {"service": server.pid, "redis": scene.redis_pid, "generator": load.pid}
+        pids["kafka"] = scene.stack.process(Part.KAFKA).pid
         # Well inside the overload, which begins when the warm-up is over.
         pause.wait(seconds[0] + 0.2 * seconds[1])
         meter = ProcessorMeter(pids)
         pause.wait(0.6 * seconds[1])
         busy = meter.busy()
-        report = load.report()
-    return findings_of(front, report, capacity, busy)
+        return load.report(), busy
 
 
 def findings_of(front: str, report: Report, capacity: float, busy: Mapping[str, float]) -> list[Finding]:
@@ -59,7 +62,8 @@ def findings_of(front: str, report: Report, capacity: float, busy: Mapping[str, 
         ("accepted_p99_ms", overload.p99_ms, "ms", None),
         ("normal_p99_ms", normal.p99_ms, "ms, before, at 60 %", None),
         ("refused_share", overload.status(_RESOURCE_EXHAUSTED) / ended, "of all calls", None),
-        ("expired_share", overload.status(_DEADLINE_EXCEEDED) / ended, "of all calls, past their deadline", None),
+        ("late_share", overload.late / ended, "of all calls, past their deadline", None),
+        ("broken", overload.broken, "calls whose connection failed", None),
         ("lag_p99_ms", overload.lag_p99_ms, "ms that the load itself came late", None),
         *((f"{name}_processors", value, "processors busy", None) for name, value in busy.items()),
     ]

@@ -87,7 +87,7 @@ def _of_the_way(ground: Ground, proxy: FaultyProxy) -> list[Fault]:
 
 
 def _under_load(ground: Ground, server: Server, faults: Sequence[Fault]) -> list[Finding]:
-    rate, calm = LOAD_SHARE * ground.capacity(server.front), ground.sizes.calm_seconds
+    rate, calm = LOAD_SHARE * ground.capacity(server), ground.sizes.calm_seconds
     pause = threading.Event()
     times: list[Times] = []
     with ground.generator.open(server, [rate], [_LONGEST_SECONDS], window_ms=_WINDOW_MS, until_told=True) as load:

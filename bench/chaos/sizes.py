@@ -8,6 +8,8 @@ from typing import Final
 class Sizes:
     """Of one run. Counts are per front."""
 
+    customers: int
+    """Listeners in Redis."""
     capacity_seconds: float
     """Closed loop, to find out what a front can do."""
     normal_seconds: float
@@ -32,6 +34,7 @@ class Sizes:
 
 
 FULL: Final = Sizes(
+    customers=100_000,
     capacity_seconds=4,
     normal_seconds=8,
     overload_seconds=60,
@@ -41,13 +44,14 @@ FULL: Final = Sizes(
     fault_seconds=5,
     calm_seconds=4,
     identity_calls=1_000_000,
-    identity_seconds=270,
+    identity_seconds=200,
     swaps=100,
     swaps_before=20,
 )
 """About a quarter of an hour."""
 
 QUICK: Final = Sizes(
+    customers=100_000,
     capacity_seconds=2,
     normal_seconds=4,
     overload_seconds=20,
@@ -64,14 +68,15 @@ QUICK: Final = Sizes(
 """Less than three minutes."""
 
 TINY: Final = Sizes(
-    capacity_seconds=0.5,
-    normal_seconds=0.5,
-    overload_seconds=1,
-    after_seconds=1,
+    customers=1000,
+    capacity_seconds=0.3,
+    normal_seconds=0.3,
+    overload_seconds=0.6,
+    after_seconds=0.5,
     down_seconds=0.2,
     pause_seconds=0.3,
     fault_seconds=0.3,
-    calm_seconds=0.5,
+    calm_seconds=0.2,
     identity_calls=3000,
     identity_seconds=3,
     swaps=3,

@@ -50,13 +50,14 @@ class Swapped(Protocol):
 def measure(ground: Ground, front: str) -> list[Finding]:
     """Good and bad models by turns, under load."""
     scene, sizes = ground.scene, ground.sizes
-    directory, rate = scene.directory / f"swaps-{front}", LOAD_SHARE * ground.capacity(front)
+    directory = scene.directory / f"swaps-{front}"
     store = ModelStore(str(directory))
     versions = [_publish(ground, store, number) for number in range(1 + sizes.swaps_before + sizes.swaps)]
     store.promote(versions[0])
     with ExitStack() as cleanup:
         settings = {"DECISION_MODEL_POLL_MS": str(MODEL_POLL_MS)}
         server = cleanup.enter_context(scene.service(front, models=directory, **settings))
+        rate = LOAD_SHARE * ground.capacity(server)
         load = cleanup.enter_context(
             ground.generator.open(server, [rate], [_LONGEST_SECONDS], window_ms=0, until_told=True)
         )

@@ -7,31 +7,28 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytes::{BufMut, Bytes, BytesMut};
-use h2::{
-    RecvStream,
-    client::{Builder, SendRequest},
-};
+use bytes::{BufMut, BytesMut};
+use h2::RecvStream;
 use http::{HeaderMap, Method, Request, header};
-use tokio::{net::TcpStream, task::spawn_local, time::timeout};
+use tokio::time::{timeout, timeout_at};
 
 use crate::{
     bodies::Bodies,
+    connection::Connection,
     decision::{Asked, Decision},
     options::Options,
     patience::Patience,
     tally::{End, Reply, Tally},
 };
 
-/// More than all answers in flight take together: the load is no slow reader.
-const WINDOW_BYTES: u32 = 16 << 20;
-
 pub struct Load {
     pub tally: RefCell<Tally>,
-    senders: Vec<SendRequest<Bytes>>,
+    connections: Vec<Connection>,
     request: Request<()>,
     bodies: Bodies,
     patience: Patience,
+    /// At which calls are given up.
+    deadline: Option<Duration>,
     decisions: bool,
 }
 
@@ -49,43 +46,48 @@ const UNKNOWN: u16 = 2;
 
 impl Load {
     pub async fn connect(options: &Options, bodies: Bodies) -> Result<Self, Box<dyn Error>> {
-        let mut senders = Vec::new();
+        let mut connections = Vec::new();
         for _ in 0..options.connections {
-            let stream = TcpStream::connect(options.target).await?;
-            stream.set_nodelay(true)?;
-            let mut builder = Builder::new();
-            builder.initial_window_size(WINDOW_BYTES).initial_connection_window_size(WINDOW_BYTES);
-            let (sender, connection) = builder.handshake(stream).await?;
-            // An error of the connection is one of each call on it, and counted there.
-            spawn_local(async { drop(connection.await) });
-            senders.push(sender);
+            connections.push(Connection::open(options.target).await?);
         }
         Ok(Self {
             tally: RefCell::new(Tally::new(options.deadline_ms, options.window_ms)),
-            senders,
+            connections,
             request: request(options)?,
             bodies,
             patience: Patience::new(options.cancel, options.seed),
+            deadline: options.give_up.then(|| Duration::from_millis(options.deadline_ms)),
             decisions: options.decisions,
         })
     }
 
     /// Makes one call, on the connections in turn, and counts it, its latency from the intended time. False: its connection
-    /// failed and is of no more use.
+    /// failed, and is made anew.
     pub async fn ask(&self, place: Place) -> bool {
         let call = async { self.reply(place).await.map_or(End::Broken, End::Replied) };
-        let end = match self.patience.next() {
-            None => call.await,
-            Some(patience) => timeout(patience, call).await.unwrap_or(End::Cancelled),
+        let end = match (self.patience.next(), self.deadline) {
+            (Some(patience), _) => timeout(patience, call).await.unwrap_or(End::Cancelled),
+            (None, Some(deadline)) => {
+                let deadline = place.intended + deadline;
+                timeout_at(deadline.into(), call).await.unwrap_or(End::GivenUp)
+            }
+            (None, None) => call.await,
         };
         let since_start = place.intended.saturating_duration_since(place.start);
         self.tally.borrow_mut().count(place.phase, since_start, &end);
+        if end == End::Broken {
+            self.connection(place).renew();
+        }
         end != End::Broken
+    }
+
+    fn connection(&self, place: Place) -> &Connection {
+        &self.connections[place.number % self.connections.len()]
     }
 
     /// Dropped on the way, it resets its stream: the server sees a caller who has gone.
     async fn reply(&self, place: Place) -> Result<Reply, h2::Error> {
-        let mut sender = self.senders[place.number % self.senders.len()].clone().ready().await?;
+        let mut sender = self.connection(place).sender().ready().await?;
         let message = self.bodies.next();
         let lag = place.intended.elapsed();
         let (response, mut stream) = sender.send_request(self.request.clone(), false)?;

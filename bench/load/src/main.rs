@@ -1,10 +1,11 @@
 //! Load on one unary gRPC method over plain HTTP/2, from one thread; prints one JSON object. `README.md` says how to call it.
 //!
-//! `options` reads the command line, `bodies` the messages; `call` makes one call, `shapes` says when, `patience` and `end` when
-//! no more, `decision` reads what decisions say, `tally` counts.
+//! `options` reads the command line, `bodies` the messages; `call` makes one call on a `connection`, `shapes` says when,
+//! `patience` and `end` when no more, `decision` reads what decisions say, `tally` counts.
 
 mod bodies;
 mod call;
+mod connection;
 mod decision;
 mod end;
 mod options;

@@ -3,8 +3,8 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 pub const USAGE: &str = "TARGET PATH closed IN_FLIGHT | open PER_SECOND[,PER_SECOND...], then bodies=FILE [seconds=2[,2...]] \
-                         [connections=1] [deadline_ms=0] [warm_up=300] [seed=0] [calls=0] [cancel=0] [window_ms=0] \
-                         [decisions=no] [scores=FILE] [stdin=no]";
+                         [connections=1] [deadline_ms=0] [warm_up=300] [seed=0] [calls=0] [cancel=0] [give_up=no] \
+                         [window_ms=0] [decisions=no] [scores=FILE] [stdin=no]";
 
 #[derive(Debug, PartialEq)]
 pub enum Shape {
@@ -33,6 +33,8 @@ pub struct Options {
     pub calls: u64,
     /// Share of the calls that are given up within some milliseconds, if they have no answer by then.
     pub cancel: f64,
+    /// Calls end at their deadline, whoever is late: as with every gRPC client.
+    pub give_up: bool,
     /// Length of the windows that are counted by themselves; 0: none.
     pub window_ms: u64,
     /// Messages are those of Decide: read them.
@@ -65,6 +67,7 @@ impl Options {
             seed: 0,
             calls: 0,
             cancel: 0.0,
+            give_up: false,
             window_ms: 0,
             decisions: false,
             scores: None,
@@ -85,6 +88,7 @@ impl Options {
             "seed" => self.seed = number(name, value)?,
             "calls" => self.calls = number(name, value)?,
             "cancel" => self.cancel = number(name, value)?,
+            "give_up" => self.give_up = yes_or_no(name, value)?,
             "window_ms" => self.window_ms = number(name, value)?,
             "decisions" => self.decisions = yes_or_no(name, value)?,
             "scores" => self.scores = Some(PathBuf::from(value)),
@@ -101,6 +105,9 @@ impl Options {
         };
         if amounts.len() != self.seconds.len() {
             return Err("each rate needs its seconds".into());
+        }
+        if self.give_up && self.deadline_ms == 0 {
+            return Err("without a deadline there is nothing to give up at".into());
         }
         if !(0.0..=1.0).contains(&self.cancel) {
             return Err("cancel is a share, from 0 to 1".into());
@@ -176,6 +183,7 @@ mod tests {
             "127.0.0.1:1 /a.B/C open 5 seconds",
             "127.0.0.1:1 /a.B/C open 5 cancel=1.5",
             "127.0.0.1:1 /a.B/C open 5 decisions=perhaps",
+            "127.0.0.1:1 /a.B/C open 5 give_up=yes",
         ] {
             assert!(parse(line).is_err(), "{line}");
         }

@@ -7,7 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::{task::spawn_local, time::timeout};
+use tokio::{
+    task::spawn_local,
+    time::{sleep, timeout},
+};
 
 use crate::{
     call::{Load, Place},
@@ -17,6 +20,9 @@ use crate::{
 
 /// How long the last calls of an open loop may take; those without an answer then are broken.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Until a caller without a connection looks again.
+const WITHOUT_CONNECTION: Duration = Duration::from_millis(10);
 
 /// One call after the other, until a connection fails.
 pub async fn warm_up(load: &Load, calls: u64) {
@@ -59,7 +65,11 @@ pub async fn closed(load: &Rc<Load>, in_flight: usize, length: Duration, calls: 
 }
 
 async fn caller(load: Rc<Load>, number: usize, start: Instant, limits: Rc<Limits>) {
-    while limits.one_more() && load.ask(Place::now(number, start)).await {}
+    while limits.one_more() {
+        if !load.ask(Place::now(number, start)).await {
+            sleep(WITHOUT_CONNECTION).await;
+        }
+    }
 }
 
 /// So many calls a second at fixed times, then so many for as long as that, and so on. Latencies count from the intended time,
@@ -89,7 +99,7 @@ pub async fn open(load: &Rc<Load>, phases: &[(f64, Duration)], ended: Ended) -> 
 async fn await_all(load: &Load, asked: u64) {
     let all = timeout(PATIENCE, async {
         while load.tally.borrow().ended() < asked {
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            sleep(Duration::from_millis(1)).await;
         }
     });
     if all.await.is_err() {

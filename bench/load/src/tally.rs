@@ -18,7 +18,9 @@ const OF_A_WINDOW: (u8, u64) = (2, 1000);
 #[derive(Debug, PartialEq)]
 pub enum End {
     Replied(Reply),
-    /// Given up by us.
+    /// Given up by us, at the deadline.
+    GivenUp,
+    /// Given up by us, at some other time.
     Cancelled,
     /// Its connection failed.
     Broken,
@@ -119,6 +121,7 @@ struct Counts {
     degraded: u64,
     foreign: u64,
     in_time: u64,
+    given_up: u64,
     cancelled: u64,
     broken: u64,
 }
@@ -136,6 +139,7 @@ impl Counts {
             degraded: 0,
             foreign: 0,
             in_time: 0,
+            given_up: 0,
             cancelled: 0,
             broken: 0,
         }
@@ -154,6 +158,7 @@ impl Counts {
                     }
                 }
             }
+            End::GivenUp => self.given_up += 1,
             End::Cancelled => self.cancelled += 1,
             End::Broken => self.broken += 1,
         }
@@ -174,19 +179,19 @@ impl Counts {
     }
 
     fn ended(&self) -> u64 {
-        self.latencies.len() + self.statuses.values().sum::<u64>() + self.cancelled + self.broken
+        self.latencies.len() + self.statuses.values().sum::<u64>() + self.given_up + self.cancelled + self.broken
     }
 
     fn json(&self, seconds: f64) -> String {
         format!("{{{}}}", self.members(seconds))
     }
 
-    /// `late` are answers after the deadline and calls that the server ended for it; `failed` all others that got no answer.
+    /// `late` are answers after the deadline and calls that the server or we ended for it; `failed` all others that got no answer.
     fn members(&self, seconds: f64) -> String {
         let calls = self.latencies.len();
         let per_second = calls as f64 / seconds;
         let expired = self.statuses.get(&DEADLINE_EXCEEDED).copied().unwrap_or(0);
-        let late = calls - self.in_time + expired;
+        let late = calls - self.in_time + expired + self.given_up;
         let failed = self.statuses.values().sum::<u64>() - expired + self.broken;
         let kinds =
             object(self.kinds.iter().map(|([first, second], count)| (format!("{first:02x}{second:02x}"), count)));
@@ -196,6 +201,7 @@ impl Counts {
             ("in_time", self.in_time),
             ("late", late),
             ("failed", failed),
+            ("given_up", self.given_up),
             ("cancelled", self.cancelled),
             ("broken", self.broken),
             ("degraded", self.degraded),
@@ -268,13 +274,17 @@ mod tests {
     fn late_and_failed_are_told_apart() {
         let mut tally = Tally::new(50, 0);
         count_all(&mut tally, &[reply(0, 10), reply(0, 60), reply(4, 50), reply(8, 1), End::Cancelled, End::Broken]);
-        assert_eq!(tally.ended(), 6);
+        tally.count(0, Duration::ZERO, &End::GivenUp);
+        assert_eq!(tally.ended(), 7);
         let json = tally.json(&[2.0], 7.0, 0.5);
         assert_has(
             &json,
-            &["\"calls\": 2,", "\"per_second\": 1,", "\"in_time\": 1,", "\"late\": 2,", "\"failed\": 2,"],
+            &["\"calls\": 2,", "\"per_second\": 1,", "\"in_time\": 1,", "\"late\": 3,", "\"failed\": 2,"],
         );
-        assert_has(&json, &["\"cancelled\": 1,", "\"broken\": 1,", "\"statuses\": {\"4\": 1, \"8\": 1}"]);
+        assert_has(
+            &json,
+            &["\"given_up\": 1,", "\"cancelled\": 1,", "\"broken\": 1,", "\"statuses\": {\"4\": 1, \"8\": 1}"],
+        );
         assert_has(&json, &["\"kinds\": {\"0801\": 2}", "\"started_unix_s\": 7,", "\"cpu_seconds\": 0.5,"]);
         assert_has(&json, &["\"refused_p50_ms\": 1.0", "\"windows\": []}"]);
     }
