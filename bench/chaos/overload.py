@@ -16,7 +16,8 @@ OVERLOAD_SHARE: Final = 2.0
 NORMAL_AGAIN: Final = 1.5
 """Times the p99 before the overload; up to that, it is back to normal."""
 _WINDOW_MS: Final = 500
-_RESOURCE_EXHAUSTED: Final = 8
+_REFUSED: Final = (8, 1)
+"""RESOURCE_EXHAUSTED, and CANCELLED, which is how grpcio's core refuses calls."""
 _INTERNAL: Final = 13
 
 
@@ -61,7 +62,7 @@ def findings_of(front: str, report: Report, capacity: float, busy: Mapping[str, 
         ("internal", overload.status(_INTERNAL), "calls", NONE),
         ("accepted_p99_ms", overload.p99_ms, "ms", None),
         ("normal_p99_ms", normal.p99_ms, "ms, before, at 60 %", None),
-        ("refused_share", overload.status(_RESOURCE_EXHAUSTED) / ended, "of all calls", None),
+        ("refused_share", sum(map(overload.status, _REFUSED)) / ended, "of all calls", None),
         ("late_share", overload.late / ended, "of all calls, past their deadline", None),
         ("broken", overload.broken, "calls whose connection failed", None),
         ("lag_p99_ms", overload.lag_p99_ms, "ms that the load itself came late", None),

@@ -7,7 +7,8 @@ use hdrhistogram::Histogram;
 use crate::decision::Decision;
 
 const DEADLINE_EXCEEDED: u16 = 4;
-const RESOURCE_EXHAUSTED: u16 = 8;
+/// RESOURCE_EXHAUSTED, and CANCELLED, which is how grpcio's core refuses what we have not given up.
+const REFUSED: [u16; 2] = [8, 1];
 const LONGEST_NS: u64 = 60_000_000_000;
 
 /// Significant digits of latencies, and the shortest that is told apart, in ns: windows are many and small.
@@ -153,7 +154,7 @@ impl Counts {
                     self.count_answer(reply, deadline);
                 } else {
                     *self.statuses.entry(reply.status).or_default() += 1;
-                    if reply.status == RESOURCE_EXHAUSTED {
+                    if REFUSED.contains(&reply.status) {
                         self.refusals.saturating_record(reply.latency.as_nanos() as u64);
                     }
                 }
