@@ -40,7 +40,7 @@ def main() -> None:
     """Write the page."""
     documents = [json.loads(path.read_text()) for path in sorted(DIRECTORY.glob("*.json"))]
     if not documents:
-        raise SystemExit("nothing was measured yet: run `make bench`")
+        raise SystemExit("nothing was measured yet: run `make bench` or `make chaos`")
     TARGET.write_text(render(documents))
     print(f"wrote {TARGET}")
 

@@ -135,7 +135,7 @@ def _child(scene: Scene, name: str, command: list[str]) -> ChildProcess:
 
 
 def _log(scene: Scene, name: str) -> Path:
-    return scene.log_directory / f"{name}.log"
+    return scene.stack.log_directory / f"{name}.log"
 
 
 def _environment(caller: Mapping[str, str] = os.environ) -> dict[str, str]:
