@@ -30,7 +30,7 @@ bench: setup  ## measure decisions, freshness and throughput on this machine
 proto: setup  ## generate interlude/v1 from proto/
 	@$(VENV)/python -m devstack.protos
 
-docs: setup  ## write docs/metrics.md, docs/settings.md and the dashboard anew from the code
+docs: setup  ## write docs/metrics.md, settings.md, policy.md and the dashboard anew from the code
 	@$(VENV)/python -m docs.generate
 	@$(VENV)/python -m deploy.dashboards
 

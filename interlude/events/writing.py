@@ -22,23 +22,22 @@ class Record(NamedTuple):
 
 def to_record(message: Message, *, customer_id: int, event_id: str, at_ms: int, source: str) -> Record:
     """`message` as a record. `source` names the writing service, `at_ms` is event time in epoch ms."""
-    headers = [
-        ("content-type", _CONTENT_TYPE),
-        ("ce_specversion", b"1.0"),
-        ("ce_id", event_id.encode()),
-        ("ce_type", _type(message.DESCRIPTOR.name)),
-        ("ce_source", source.encode()),
-        ("ce_time", _time(at_ms)),
-    ]
+    headers = event_headers(message.DESCRIPTOR.name, source, at_ms, event_id.encode())
     return Record(b"%d" % customer_id, message.SerializeToString(), headers)
 
 
-@functools.cache
-def _type(name: str) -> bytes:
-    return (TYPE_PREFIX + name).encode()
+def event_headers(message_name: str, source: str, at_ms: int, event_id: bytes) -> list[tuple[str, bytes]]:
+    """The headers of a record whose value is a serialised `message_name`, a type named without its package."""
+    return [*_shared_headers(message_name, source, at_ms), ("ce_id", event_id)]
 
 
-@functools.lru_cache(maxsize=16)
-def _time(at_ms: int) -> bytes:
+@functools.lru_cache(maxsize=64)
+def _shared_headers(message_name: str, source: str, at_ms: int) -> tuple[tuple[str, bytes], ...]:
     """Kept for a while: what was decided in one batch has one time."""
-    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").encode()
+    return (
+        ("content-type", _CONTENT_TYPE),
+        ("ce_specversion", b"1.0"),
+        ("ce_type", (TYPE_PREFIX + message_name).encode()),
+        ("ce_source", source.encode()),
+        ("ce_time", datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").encode()),
+    )

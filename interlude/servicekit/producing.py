@@ -11,8 +11,15 @@ from interlude.servicekit.errors import Unavailable
 
 RECORD_BYTES_LIMIT: Final = 4 * 1024 * 1024
 _POLL_SECONDS: Final = 0.1
+_WRONG_RECORD: Final = frozenset(
+    {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_MSG, KafkaError.INVALID_RECORD, KafkaError.POLICY_VIOLATION}
+)
+"""Kafka refuses the record itself, and would do so again."""
 
 KafkaHeaders = list[tuple[str, str | bytes | None]]
+
+Keep = Callable[[str, bytes, bytes], bool]
+"""Offered topic, key and value of a record that Kafka did not take in time; true where it is kept to be sent again."""
 
 
 class RecordProducer:
@@ -26,9 +33,11 @@ class RecordProducer:
         partitioner: str,
         linger_ms: int = 0,
         on_undelivered: Callable[[str], None] = lambda _topic: None,
+        keep: Keep = lambda _topic, _key, _value: False,
     ) -> None:
-        """`on_undelivered(topic)` is called for every record that was dropped or given up."""
+        """`on_undelivered(topic)` is called for every record that was dropped or given up, unless `keep` kept it."""
         self._on_undelivered = on_undelivered
+        self._keep = keep
         self._undelivered = 0
         self._producer = Producer(
             {
@@ -50,10 +59,16 @@ class RecordProducer:
 
     def send(self, topic: str, key: bytes | None, value: bytes | None, headers: KafkaHeaders | None = None) -> bool:
         """Queue one record and return at once; False when the queue is full and the record was dropped."""
+        taken = self.try_send(topic, key, value, headers)
+        if not taken:
+            self._on_undelivered(topic)
+        return taken
+
+    def try_send(self, topic: str, key: bytes | None, value: bytes | None, headers: KafkaHeaders | None = None) -> bool:
+        """The same for a record that the caller does not drop: nothing is counted."""
         try:
             self._producer.produce(topic, value=value, key=key, headers=headers or [], on_delivery=self._delivered)
         except BufferError:
-            self._on_undelivered(topic)
             return False
         return True
 
@@ -64,12 +79,26 @@ class RecordProducer:
         if waiting or self._undelivered > before:
             raise Unavailable(f"{waiting + self._undelivered - before} records are not in Kafka")
 
+    def give_up(self) -> None:
+        """Empty the queue: whatever is not in Kafka yet is undelivered. Some of it may be there all the same."""
+        self._producer.purge()
+        self._producer.flush(0)
+
     def poll_until(self, stop: threading.Event) -> None:
         """Serve delivery reports until `stop`; for a thread of its own where nobody calls `flush` regularly."""
         while not stop.is_set():
             self._producer.poll(_POLL_SECONDS)
 
     def _delivered(self, error: KafkaError | None, message: Message) -> None:
-        if error is not None:
-            self._undelivered += 1
-            self._on_undelivered(message.topic() or "")
+        if error is None:
+            return
+        self._undelivered += 1
+        topic, key, value = message.topic() or "", message.key(), message.value()
+        kept = (
+            error.code() not in _WRONG_RECORD
+            and isinstance(key, bytes)
+            and isinstance(value, bytes)
+            and self._keep(topic, key, value)
+        )
+        if not kept:
+            self._on_undelivered(topic)

@@ -6,7 +6,6 @@ import threading
 import structlog
 
 from interlude.contacts.campaign_file import InvalidCampaigns
-from interlude.servicekit.errors import Unavailable
 from interlude.servicekit.lifecycle import refuse_to_start, stop_on_signals
 from interlude.servicekit.logs import configure_logs
 from interlude.servicekit.settings import InvalidSettings, load_settings
@@ -24,6 +23,7 @@ from services.decision.composition import (
 from services.decision.fronts import PortTaken
 from services.decision.metrics import DecisionMetrics
 from services.decision.settings import DecisionSettings
+from services.decision.spill import SpillTaken
 
 BEAT_SECONDS = 1.0
 
@@ -52,11 +52,7 @@ def serve(
     for thread in threads:
         thread.join()
     parts.budgets.return_all()
-    parts.decision_log.write_waiting()
-    try:
-        parts.producer.flush(FLUSH_SECONDS)
-    except Unavailable as error:
-        log.error("records lost at stop", reason=str(error))
+    parts.recording.finish(FLUSH_SECONDS)
     log.info("stopped")
 
 
@@ -78,7 +74,7 @@ def main() -> None:
     telemetry.start()
     try:
         serve(settings, compose(settings, metrics), metrics, stop, health)
-    except (InvalidCampaigns, PortTaken, NoSuchFront, UnusableCertificates) as error:
+    except (InvalidCampaigns, PortTaken, NoSuchFront, SpillTaken, UnusableCertificates) as error:
         refuse_to_start(SERVICE, error)
     finally:
         telemetry.stop()

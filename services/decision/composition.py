@@ -9,16 +9,14 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from interlude.contacts.campaign import Campaigns
 from interlude.contacts.campaign_file import CampaignFile
 from interlude.contacts.leases import BudgetLeases
 from interlude.contacts.ledger import ContactLedger
-from interlude.events.topics import PARTITIONER, Topic
 from interlude.models.store import ModelStore
-from interlude.servicekit.producing import RecordProducer
 from interlude.servicekit.redis import ConnectionPerThread
 from services.decision import native_front
 from services.decision.champion import ChampionWatcher
-from services.decision.decision_log import DecisionLog
 from services.decision.engine import DecisionEngine
 from services.decision.fronts import NO_ECHOES, Front
 from services.decision.grpcio_front import GrpcioFront
@@ -26,14 +24,15 @@ from services.decision.handler import DecisionHandler
 from services.decision.journal import Journal
 from services.decision.listeners import RedisListeners
 from services.decision.metrics import DecisionMetrics
+from services.decision.outcomes import OutcomeTaker
+from services.decision.recording import Recording
+from services.decision.reported import ReportedOutcomes
 from services.decision.reserving import Reserver
 from services.decision.settings import DecisionSettings, FrontChoice
 from services.decision.tokens import TokenIssuer
 
 SERVICE = "decision"
 SERVICE_VERSION = "0.1.0"
-LINGER_MS = 10
-"""Decisions are written in bursts: this is enough for a burst to travel together. Outcomes reach Kafka that much later too."""
 FLUSH_SECONDS = 5.0
 REFILL_SECONDS = 0.02
 """How often budgets are looked at to fetch discounts ahead."""
@@ -58,19 +57,12 @@ class DecisionParts:
     watcher: ChampionWatcher
     campaigns: CampaignFile
     budgets: BudgetLeases
-    decision_log: DecisionLog
-    producer: RecordProducer
+    recording: Recording
 
 
 def compose(settings: DecisionSettings, metrics: DecisionMetrics) -> DecisionParts:
-    """Every part of the service, nothing started, nothing connected yet. Raises `InvalidCampaigns`."""
-    producer = RecordProducer(
-        settings.kafka_bootstrap,
-        client_id=SERVICE,
-        partitioner=PARTITIONER,
-        linger_ms=LINGER_MS,
-        on_undelivered=lambda topic: metrics.log_dropped.labels(topic).inc(),
-    )
+    """Every part of the service, nothing started, nothing connected yet. Raises `InvalidCampaigns`, `SpillTaken`."""
+    recording = Recording(settings, metrics, client_id=SERVICE, version=SERVICE_VERSION)
     watcher = ChampionWatcher(
         ModelStore(settings.model_store), settings.model_public_key, metrics.model_loaded, metrics.model_refused
     )
@@ -89,18 +81,20 @@ def compose(settings: DecisionSettings, metrics: DecisionMetrics) -> DecisionPar
         now_ms=now_ms,
         reserve_seconds=settings.deadline_reserve_ms / 1000,
     )
-    journal = Journal(producer)
     campaigns = CampaignFile(
         settings.campaign_file,
-        on_loaded=lambda loaded: _campaigns_loaded(loaded, journal, metrics),
-        on_refused=metrics.campaigns_refused,
-    )
-    decision_log = DecisionLog(
-        journal, metrics.log_dropped.labels(Topic.DECISIONS).inc, service_version=SERVICE_VERSION
+        on_loaded=lambda loaded: _campaigns_loaded(loaded, recording.journal, metrics),
+        on_refused=lambda _problems: metrics.campaigns_refused.inc(),
     )
     tokens = TokenIssuer(base64.b64decode(settings.token_key.get_secret_value()))
-    handler = DecisionHandler(engine, campaigns, tokens, decision_log, journal, metrics, now_ms=now_ms)
-    return DecisionParts(handler, watcher, campaigns, budgets, decision_log, producer)
+    outcomes = OutcomeTaker(ReportedOutcomes(connections), recording.journal, metrics)
+    handler = DecisionHandler(engine, campaigns, tokens, recording.decision_log, outcomes, metrics, now_ms=now_ms)
+    return DecisionParts(handler, watcher, campaigns, budgets, recording)
+
+
+def _campaigns_loaded(campaigns: Campaigns, journal: Journal, metrics: DecisionMetrics) -> None:
+    journal.publish_campaigns(campaigns)
+    metrics.campaigns_version(campaigns.version)
 
 
 def open_front(settings: DecisionSettings, handler: DecisionHandler, echoes: Mapping[str, bytes] = NO_ECHOES) -> Front:
@@ -131,8 +125,7 @@ def start_beside(parts: DecisionParts, stop: threading.Event, poll_seconds: floa
         threading.Thread(target=parts.watcher.watch, args=(stop, poll_seconds), name="champion", daemon=True),
         threading.Thread(target=parts.campaigns.watch, args=(stop, poll_seconds), name="campaigns", daemon=True),
         threading.Thread(target=parts.budgets.run_until, args=(stop, REFILL_SECONDS), name="budgets", daemon=True),
-        threading.Thread(target=parts.decision_log.write_until, args=(stop,), name="decision-log", daemon=True),
-        threading.Thread(target=parts.producer.poll_until, args=(stop,), name="deliveries", daemon=True),
+        *parts.recording.threads(stop),
     ]
     for thread in threads:
         thread.start()

@@ -1,57 +1,107 @@
 """The decision log behind the answers: what was decided is remembered at once and written a moment later.
 
-Turning an answer into a record and handing it to Kafka costs as much as the decision itself. Answers therefore only append to
-a bounded queue; one thread writes it in short bursts, and offers the interpreter to callers after every few decisions.
+Answers only append to a bounded queue. One thread makes records of them in short bursts, offers the interpreter to callers
+after every few, and puts on disk what Kafka does not take.
 """
 
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
 
-from interlude.v1 import decision_pb2 as pb
-from services.decision.engine import Answer
+from interlude.events.topics import Topic
 from services.decision.journal import Journal
-from services.decision.responses import to_log
+from services.decision.responses import Decision, to_log
+from services.decision.spill import SpilledRecord
 
 WAITING_LIMIT: Final = 20_000
 """Decisions that may wait to be written, some 50 MB; more are dropped and counted."""
 
+GIVEN_UP_LIMIT: Final = 200_000
+"""Records given up by Kafka's client that may wait to be spilled: twice its queue, which may come back all at once."""
+
 WRITE_SECONDS: Final = 0.1
 """Pause between bursts."""
 
-PIECE: Final = 16
+PIECE: Final = 32
 """Decisions written before the interpreter is offered to whoever waits for it, some 200 µs. Kept until it is taken away, it
 would cost an answer half a millisecond after each of its words with Redis."""
+
+
+class Disk(Protocol):
+    """Where records wait for Kafka: a `Spill`."""
+
+    def append(self, records: Sequence[SpilledRecord]) -> None: ...
 
 
 class DecisionLog:
     """Safe between threads: many append, one writes."""
 
-    def __init__(self, journal: Journal, on_dropped: Callable[[], None], *, service_version: str) -> None:
-        self._journal = journal
-        self._on_dropped = on_dropped
+    def __init__(
+        self,
+        spill: Disk | None,
+        *,
+        service_version: str,
+        on_dropped: Callable[[str, int], None],
+        on_spilled: Callable[[str], None],
+    ) -> None:
+        """`on_dropped(topic, count)` is told of what is lost, `on_spilled(topic)` of each record put on disk. Without `spill` all
+        that Kafka does not take is lost."""
+        self._spill = spill
         self._service_version = service_version
-        self._waiting: deque[tuple[pb.DecideRequest, pb.DecideResponse, Answer]] = deque()
+        self._on_dropped = on_dropped
+        self._on_spilled = on_spilled
+        self._waiting: deque[Decision] = deque()
+        self._given_up: deque[SpilledRecord] = deque()
 
-    def append(self, request: pb.DecideRequest, response: pb.DecideResponse, answer: Answer) -> None:
-        """Remember one decision. Never waits."""
-        if len(self._waiting) >= WAITING_LIMIT:
-            self._on_dropped()
-            return
-        self._waiting.append((request, response, answer))
+    def append(self, decisions: Sequence[Decision]) -> None:
+        """Remember decisions. Never waits."""
+        room = max(0, WAITING_LIMIT - len(self._waiting))
+        self._waiting.extend(decisions[:room])
+        if len(decisions) > room:
+            self._on_dropped(Topic.DECISIONS, len(decisions) - room)
 
-    def write_waiting(self) -> None:
-        """Hand everything that waits to the journal."""
+    def keep(self, topic: str, key: bytes, value: bytes) -> bool:
+        """Take a record that Kafka's client has given up, for the disk; False when it is lost."""
+        if self._spill is None or len(self._given_up) >= GIVEN_UP_LIMIT:
+            return False
+        self._given_up.append(SpilledRecord(topic, key, value))
+        return True
+
+    def write_waiting(self, journal: Journal) -> None:
+        """Hand everything that waits to Kafka, or to the disk."""
         while self._waiting:
+            refused = []
             for _ in range(min(PIECE, len(self._waiting))):
-                request, response, answer = self._waiting.popleft()
-                self._journal.log_decision(to_log(request, response, answer, self._service_version))
+                decision = self._waiting.popleft()
+                line = to_log(decision, self._service_version)
+                if not _is_taken(journal, decision, line):
+                    key = b"%d" % decision.answer.question.customer_id
+                    refused.append(SpilledRecord(Topic.DECISIONS, key, line))
+            self._put_on_disk(refused)
             if self._waiting:
                 time.sleep(0)
+        while self._given_up:
+            self._put_on_disk([self._given_up.popleft() for _ in range(min(PIECE, len(self._given_up)))])
+            time.sleep(0)
 
-    def write_until(self, stop: threading.Event) -> None:
+    def write_until(self, stop: threading.Event, journal: Journal) -> None:
         """Write in bursts until `stop`; for a thread of its own."""
         while not stop.wait(WRITE_SECONDS):
-            self.write_waiting()
+            self.write_waiting(journal)
+
+    def _put_on_disk(self, records: Sequence[SpilledRecord]) -> None:
+        if not records:
+            return
+        if self._spill is None:
+            self._on_dropped(Topic.DECISIONS, len(records))
+            return
+        for record in records:
+            self._on_spilled(record.topic)
+        self._spill.append(records)
+
+
+def _is_taken(journal: Journal, decision: Decision, line: bytes) -> bool:
+    answer = decision.answer
+    return journal.log_decision(line, answer.question.customer_id, decision.decision_id, answer.decided_at_ms)

@@ -174,7 +174,7 @@ class DecisionMetrics:
             "Campaign documents that began to serve.",
             registry=self.registry,
         )
-        self.campaigns_refused_total = Counter(
+        self.campaigns_refused = Counter(
             "interlude_decision_campaigns_refused_total",
             "Campaign documents that were not taken. Any: the old one serves on; the log names every problem of the new.",
             registry=self.registry,
@@ -198,12 +198,50 @@ class DecisionMetrics:
         )
         self.log_dropped = Counter(
             "interlude_decision_log_dropped_total",
-            "Records that Kafka did not take, by topic. When it rises: look at Kafka; answers go on, training data is lost.",
+            "Records lost, by topic: Kafka did not take them and the disk had no room. When it rises: look at Kafka; answers go "
+            "on, training data is lost.",
             ["topic"],
             registry=self.registry,
         )
+        self.log_spilled = Counter(
+            "interlude_decision_log_spilled_total",
+            "Records put on disk because Kafka did not take them, by topic. When it rises: look at Kafka; nothing is lost yet.",
+            ["topic"],
+            registry=self.registry,
+        )
+        self.log_resent = Counter(
+            "interlude_decision_log_resent_total",
+            "Records that waited on disk and are in Kafka now, by topic. When it stands still while bytes are spilled: Kafka is "
+            "away.",
+            ["topic"],
+            registry=self.registry,
+        )
+        self.spill_bytes = Gauge(
+            "interlude_decision_spill_bytes",
+            "Size of what waits on disk for Kafka. Near DECISION_SPILL_MEGABYTES: the oldest is about to be dropped.",
+            registry=self.registry,
+        )
         self.outcomes = Counter(
-            "interlude_decision_outcomes_total", "Reported outcomes by kind.", ["kind"], registry=self.registry
+            "interlude_decision_outcomes_total", "Outcomes taken, by kind, each once.", ["kind"], registry=self.registry
+        )
+        self.repeated_outcomes = Counter(
+            "interlude_decision_repeated_outcomes_total",
+            "Reports of what was reported before, by kind; answered and not queued again. When it rises: players report twice.",
+            ["kind"],
+            registry=self.registry,
+        )
+        self.unchecked_outcomes = Counter(
+            "interlude_decision_unchecked_outcomes_total",
+            "Outcomes taken while Redis could not tell whether they had been before. When it rises: look at Redis; readers drop "
+            "doubles.",
+            registry=self.registry,
+        )
+        self.refused_tokens = Counter(
+            "interlude_decision_refused_tokens_total",
+            "Reports refused for their token, by cause. forged: tried by strangers, or replicas differ in DECISION_TOKEN_KEY. "
+            "expired: players report too late.",
+            ["cause"],
+            registry=self.registry,
         )
 
     def model_loaded(self, version: str) -> None:

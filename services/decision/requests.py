@@ -6,7 +6,7 @@ from typing import Final
 from interlude.contacts.campaign import Campaign, Campaigns
 from interlude.v1 import decision_pb2 as pb
 from interlude.v1 import events_pb2
-from services.decision.engine import Question
+from services.decision.answers import Question
 
 REQUEST_ID_LENGTH: Final = 64
 BATCH_LIMIT: Final = 256
@@ -29,17 +29,16 @@ class InvalidRequest(Exception):
 
 def to_question(request: pb.DecideRequest, campaigns: Campaigns, field: str = "") -> Question:
     """The question in a request; `field` is where the request stands in a batch. Raises `InvalidRequest`."""
-    request_id = request.request_id
-    if not 0 < len(request_id) <= REQUEST_ID_LENGTH or not (request_id.isascii() and request_id.isprintable()):
-        raise InvalidRequest(
-            f"{field}request_id",
-            f"has {len(request_id)} characters, expected 1 to {REQUEST_ID_LENGTH} of printable ASCII",
-        )
-    _check_id(f"{field}customer_id", request.customer_id)
-    _check_id(f"{field}next_track_id", request.next_track_id)
+    request_id, customer_id, next_track_id = request.request_id, request.customer_id, request.next_track_id
+    _check_request_id(request_id, field)
+    # Names are put together for those who err: for all others that would cost more than the check.
+    if customer_id < 0 or next_track_id < 0:
+        _check_id(f"{field}customer_id", customer_id)
+        _check_id(f"{field}next_track_id", next_track_id)
     if request.device not in _DEVICES:
         raise InvalidRequest(f"{field}device", f"is {request.device}, expected one of {events_pb2.Device.values()}")
-    return Question(request_id, request.customer_id, find_campaign(request.campaign_id, campaigns, field))
+    campaign = find_campaign(request.campaign_id, campaigns, field)
+    return Question(request_id, customer_id, campaign, next_track_id, campaigns.version)
 
 
 def to_questions(request: pb.DecideBatchRequest, campaigns: Campaigns) -> list[Question]:
@@ -51,9 +50,14 @@ def to_questions(request: pb.DecideBatchRequest, campaigns: Campaigns) -> list[Q
 
 
 def to_explained(request: pb.ExplainRequest, campaigns: Campaigns) -> Question:
-    """The question that an explanation is asked about. Raises `InvalidRequest`."""
+    """The question that an explanation is asked about; without a request id it is one that was not asked before. Raises
+    `InvalidRequest`."""
+    if request.request_id:
+        _check_request_id(request.request_id)
     _check_id("customer_id", request.customer_id)
-    return Question("", request.customer_id, find_campaign(request.campaign_id, campaigns))
+    _check_id("next_track_id", request.next_track_id)
+    campaign = find_campaign(request.campaign_id, campaigns)
+    return Question(request.request_id, request.customer_id, campaign, request.next_track_id, campaigns.version)
 
 
 def find_campaign(campaign_id: str, campaigns: Campaigns, field: str = "") -> Campaign:
@@ -63,6 +67,14 @@ def find_campaign(campaign_id: str, campaigns: Campaigns, field: str = "") -> Ca
         known = ", ".join(each.campaign_id for each in campaigns.campaigns)
         raise InvalidRequest(f"{field}campaign_id", f"is {campaign_id[:NAMED_LENGTH]!a}, expected one of: {known}")
     return campaign
+
+
+def _check_request_id(request_id: str, field: str = "") -> None:
+    if not 0 < len(request_id) <= REQUEST_ID_LENGTH or not (request_id.isascii() and request_id.isprintable()):
+        raise InvalidRequest(
+            f"{field}request_id",
+            f"has {len(request_id)} characters, expected 1 to {REQUEST_ID_LENGTH} of printable ASCII",
+        )
 
 
 def _check_id(field: str, value: int) -> None:

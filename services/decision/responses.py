@@ -1,97 +1,176 @@
-"""From answers to what goes over the wire and into the log."""
+"""From answers to what goes over the wire and into the log.
 
+A response is serialised once. The caller gets those bytes, with a token behind them where the offer is shown; the log keeps the
+same bytes inside its record. docs/adr/0013 has what that saves.
+"""
+
+import functools
 import hashlib
-from typing import cast
+from typing import Final, NamedTuple, cast
 
-from interlude.features.codec import HotFeatures
-from interlude.features.schema import FEATURES, SCHEMA_VERSION
+from interlude.contacts.budget import BudgetState
+from interlude.contacts.caps import DAY_MS
+from interlude.features.schema import SCHEMA_VERSION
 from interlude.v1 import decision_pb2 as pb
-from services.decision.engine import Answer
-from services.decision.policy import RULES, Rung
+from services.decision.answers import Answer, Question, ReservationState
+from services.decision.policy import SHOWN, Reason, Rung
 from services.decision.tokens import Shown, TokenIssuer
+from services.decision.wire import bytes_field, float_field, number_field
 
-CERTAIN = 1.0
-"""The propensity of an answer in which no chance was involved."""
+LOGGED_AS_SENT_BYTES: Final = 192
+"""Requests up to this size are logged byte for byte, with whatever fields a newer player sends; a request with every known field
+full has 154. Of longer ones the known fields are kept: a log line stays small, and cannot be nested deeper than readers take."""
+
+_token_field: Final = bytes_field(pb.DecideResponse.OUTCOME_TOKEN_FIELD_NUMBER)
+_response_of_batch: Final = bytes_field(pb.DecideBatchResponse.RESPONSES_FIELD_NUMBER)
+_response_id: Final = bytes_field(pb.DecideResponse.DECISION_ID_FIELD_NUMBER)
+_score: Final = float_field(pb.DecideResponse.SCORE_FIELD_NUMBER)
+_age: Final = number_field(pb.DecideResponse.FEATURE_AGE_MS_FIELD_NUMBER)
+_line_id: Final = bytes_field(pb.DecisionLogged.DECISION_ID_FIELD_NUMBER)
+_request: Final = bytes_field(pb.DecisionLogged.REQUEST_FIELD_NUMBER)
+_response: Final = bytes_field(pb.DecisionLogged.RESPONSE_FIELD_NUMBER)
+_features: Final = bytes_field(pb.DecisionLogged.FEATURES_FIELD_NUMBER)
+_listener: Final = bytes_field(pb.DecisionLogged.LISTENER_FIELD_NUMBER)
+_contacts: Final = bytes_field(pb.DecisionLogged.CONTACTS_FIELD_NUMBER)
 
 
-def decision_id(answer: Answer) -> str:
+class Decision(NamedTuple):
+    """An answer as it was given: `request` as the caller sent it, `response` serialised, without its token."""
+
+    decision_id: bytes
+    request: bytes
+    response: bytes
+    feature_age_ms: int | None
+    """Age of the newest listen that the answer's features know, None where there is none."""
+    answer: Answer
+
+
+def to_decision(request: bytes, answer: Answer) -> Decision:
+    """An answer made ready for its caller and the log. Its response is what protobuf would write, byte for byte."""
+    _, reason, facts, propensity, model_version, *_ = answer
+    identity, age_ms = decision_id(answer.question).encode(), _feature_age_ms(answer)
+    verdict, campaign, certainty, rung = _shared_of_responses(
+        reason, facts.rung, facts.campaign.campaign_id, propensity, facts.assignment.arm, model_version
+    )
+    response = (
+        verdict
+        + _response_id(identity)
+        + campaign
+        + (b"" if facts.score is None else _score(facts.score))
+        + certainty
+        + (b"" if age_ms is None else _age(age_ms))
+        + rung
+    )
+    return Decision(identity, request, response, age_ms, answer)
+
+
+def to_response(answer: Answer) -> pb.DecideResponse:
+    """The response of an answer as a message, without a token."""
+    return pb.DecideResponse.FromString(to_decision(b"", answer).response)
+
+
+def decision_id(question: Question) -> str:
     """32 hex digits, the same for the same question: a retried call is one decision in the log."""
-    question = answer.question
     identity = b"%d|%s" % (question.customer_id, question.request_id.encode())
     return hashlib.blake2b(identity, digest_size=16).hexdigest()
 
 
-def to_response(answer: Answer, tokens: TokenIssuer | None) -> pb.DecideResponse:
-    """The response of an answer; with `tokens`, a shown one carries its outcome token."""
-    facts = answer.facts
-    response = pb.DecideResponse(
-        show=answer.show,
-        reason=cast(pb.Reason, answer.reason),
-        decision_id=decision_id(answer),
-        campaign_id=facts.campaign.campaign_id,
-        score=facts.score,
-        propensity=CERTAIN,
-        model_version=answer.model_version,
-        feature_age_ms=feature_age_ms(answer),
-        rung=cast(pb.Rung, facts.rung),
-        degraded=facts.rung is not Rung.FULL,
+def to_reply(decision: Decision, tokens: TokenIssuer) -> bytes:
+    """What the caller gets: the response, with its outcome token where the offer is shown."""
+    answer = decision.answer
+    if not answer.show:
+        return decision.response
+    question = answer.question
+    shown = Shown(
+        decision.decision_id.decode(), question.customer_id, question.campaign.campaign_id, answer.decided_at_ms
     )
-    if tokens is not None and answer.show:
-        shown = Shown(response.decision_id, answer.question.customer_id, response.campaign_id, answer.decided_at_ms)
-        response.outcome_token = tokens.issue(shown)
-    return response
+    return decision.response + _token_field(tokens.issue(shown))
 
 
-def to_log(
-    request: pb.DecideRequest, response: pb.DecideResponse, answer: Answer, service_version: str
-) -> pb.DecisionLogged:
-    """The log line of an answer: everything it was made from, without the token."""
-    facts = answer.facts
-    logged = pb.DecisionLogged(
-        decision_id=response.decision_id,
-        request=request,
-        response=response,
-        decided_at_ms=answer.decided_at_ms,
-        features=_values(facts.listener),
-        schema_version=SCHEMA_VERSION,
-        threshold=facts.threshold,
-        contacts_in_period=facts.cap_use.contacts_last_day,
-        since_last_contact_ms=facts.cap_use.since_last_contact_ms,
-        service_version=service_version,
-    )
-    logged.response.ClearField("outcome_token")
-    return logged
+def to_batch_reply(replies: list[bytes]) -> bytes:
+    """The serialised `DecideBatchResponse` of serialised responses."""
+    return b"".join(map(_response_of_batch, replies))
 
 
-def to_explanation(answer: Answer) -> pb.ExplainResponse:
-    """Every rule with what it saw."""
-    facts = answer.facts
-    rules = []
-    for rule in RULES:
-        matched = rule.matches(facts)
-        to_change = rule.to_change(facts) if matched else ""
-        rules.append(
-            pb.RuleOutcome(
-                reason=cast(pb.Reason, rule.reason), matched=matched, detail=rule.detail(facts), to_change=to_change
-            )
+def to_log(decision: Decision, service_version: str) -> bytes:
+    """The serialised `DecisionLogged`: everything that the answer was made from, enough to make it again."""
+    identity, request, response, _, answer = decision
+    question, _, facts, _, _, decided_at_ms, listener_value, contacts_value, reservation = answer
+    line = (
+        _shared_of_lines(
+            decided_at_ms,
+            facts.model_threshold,
+            question.campaigns_version,
+            facts.budget,
+            reservation,
+            service_version,
         )
-    values = _values(facts.listener)
-    features = [
-        pb.NamedFeature(name=feature.name, value=value, unit=feature.unit)
-        for feature, value in zip(FEATURES, values, strict=False)
-    ]
-    response = to_response(answer, tokens=None)
-    response.ClearField("decision_id")
-    return pb.ExplainResponse(answer=response, rules=rules, features=features)
+        + _line_id(identity)
+        + _request(request if len(request) <= LOGGED_AS_SENT_BYTES else _known_of(request))
+        + _response(response)
+        + _listener(listener_value)
+    )
+    if facts.listener is not None:
+        line += _features(facts.listener.vector)
+    if contacts_value:
+        line += _contacts(contacts_value) + _contacts_as_counted(facts.contact_times, decided_at_ms)
+    return line
 
 
-def feature_age_ms(answer: Answer) -> int | None:
-    """Age of the newest listen that the answer's features know, None where there is none."""
+def _feature_age_ms(answer: Answer) -> int | None:
     listener = answer.facts.listener
     if listener is None or listener.newest_listen_ms is None:
         return None
     return max(0, answer.decided_at_ms - listener.newest_listen_ms)
 
 
-def _values(listener: HotFeatures | None) -> list[float]:
-    return [] if listener is None else list(memoryview(listener.vector).cast("f"))
+@functools.lru_cache(maxsize=512)
+def _shared_of_responses(
+    reason: Reason, rung: Rung, campaign_id: str, propensity: float, arm: str, model_version: str
+) -> tuple[bytes, bytes, bytes, bytes]:
+    """The fields that many responses have in common: those before the decision's id, between it and the score, between that and
+    the age, and behind the age."""
+    parts = (
+        pb.DecideResponse(show=reason in SHOWN, reason=cast(pb.Reason, reason)),
+        pb.DecideResponse(campaign_id=campaign_id),
+        pb.DecideResponse(propensity=propensity, arm=arm, model_version=model_version),
+        pb.DecideResponse(rung=cast(pb.Rung, rung), degraded=rung is not Rung.FULL),
+    )
+    before, between, behind_score, behind_age = (part.SerializeToString() for part in parts)
+    return before, between, behind_score, behind_age
+
+
+@functools.lru_cache(maxsize=64)
+def _shared_of_lines(
+    decided_at_ms: int,
+    model_threshold: float | None,
+    campaigns_version: str,
+    budget: BudgetState,
+    reservation: ReservationState,
+    service_version: str,
+) -> bytes:
+    """The fields that nearly all log lines of a batch have in common."""
+    return pb.DecisionLogged(
+        decided_at_ms=decided_at_ms,
+        schema_version=SCHEMA_VERSION,
+        threshold=model_threshold or 0.0,
+        service_version=service_version,
+        campaigns_version=campaigns_version,
+        budget=cast(pb.BudgetState, budget),
+        reservation=cast(pb.ReservationState, reservation),
+    ).SerializeToString()
+
+
+def _contacts_as_counted(contact_times: tuple[int, ...], now_ms: int) -> bytes:
+    if not contact_times:
+        return b""
+    return pb.DecisionLogged(
+        contacts_in_period=sum(at_ms > now_ms - DAY_MS for at_ms in contact_times),
+        since_last_contact_ms=max(0, now_ms - max(contact_times)),
+    ).SerializeToString()
+
+
+def _known_of(request: bytes) -> bytes:
+    known = pb.DecideRequest.FromString(request)
+    known.DiscardUnknownFields()
+    return known.SerializeToString()

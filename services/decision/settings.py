@@ -58,6 +58,10 @@ class DecisionSettings(ServiceSettings):
     """Part of a call's deadline kept for the way back; with less left the answer is "no ad"."""
     model_poll_ms: int = Field(default=500, ge=50, le=60_000)
     """How often the champion pointer is looked at."""
+    spill_directory: str = ""
+    """Directory of this process alone, for what Kafka does not take; empty: records are lost once the queue is full."""
+    spill_megabytes: int = Field(default=1024, ge=8, le=1_000_000)
+    """Space for them, some 2,000 decisions a megabyte; the oldest go first."""
     stop_grace_seconds: float = Field(default=10, ge=0, le=300)
     """How long calls in progress may take to end after SIGTERM."""
 

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import struct
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 VALID_MS: Final = 24 * 60 * 60 * 1000
@@ -17,10 +18,19 @@ _BODY: Final = struct.Struct(">B16sQQ")
 _MAC_BYTES: Final = 32
 
 
+class TokenFault(StrEnum):
+    """What is wrong with a token."""
+
+    FORGED = "forged"
+    """Its bytes are not ours: invented, changed, cut off, or signed with another key. No decision was made for it."""
+    EXPIRED = "expired"
+
+
 @dataclass(eq=False)
 class InvalidToken(Exception):
     """A token that we did not issue, or not lately."""
 
+    fault: TokenFault
     problem: str
 
 
@@ -50,10 +60,10 @@ class TokenIssuer:
         """The impression in `token`. Raises `InvalidToken`."""
         body, mac = token[:-_MAC_BYTES], token[-_MAC_BYTES:]
         if len(body) <= _BODY.size or not hmac.compare_digest(mac, self._mac(body)):
-            raise InvalidToken("was not issued by this service")
+            raise InvalidToken(TokenFault.FORGED, "was not issued by this service")
         _, decision_id, customer_id, shown_at_ms = _BODY.unpack_from(body)
         if now_ms > shown_at_ms + VALID_MS:
-            raise InvalidToken(f"expired {(now_ms - shown_at_ms - VALID_MS) // 1000} s ago")
+            raise InvalidToken(TokenFault.EXPIRED, f"expired {(now_ms - shown_at_ms - VALID_MS) // 1000} s ago")
         return Shown(decision_id.hex(), customer_id, body[_BODY.size :].decode(), shown_at_ms)
 
     def _mac(self, body: bytes) -> bytes:

@@ -15,9 +15,11 @@ from interlude.contacts.ledger import (
     ReservationRequest,
     encode_contact,
 )
+from interlude.v1 import events_pb2
 from services.decision.answers import read_listener
 from services.decision.champion import Serving
 from services.decision.listeners import Listener, ListenersUnavailable
+from services.decision.reported import ReportsUnavailable, reported_key
 
 
 @dataclass
@@ -124,3 +126,28 @@ class FakeChampion:
     """Serves what it is given."""
 
     serving: Serving | None = None
+
+
+@dataclass
+class FakeReported:
+    """Reported outcomes in a set. `available` false: Redis does not answer."""
+
+    available: bool = True
+    round_trips: int = 0
+    keys: set[str] = field(default_factory=set)
+
+    def claim(self, events: Sequence[events_pb2.AdEvent]) -> list[bool]:
+        """Which were not reported yet. Raises `ReportsUnavailable`."""
+        if not self.available:
+            raise ReportsUnavailable("told so")
+        self.round_trips += 1
+        return [self._is_first(reported_key(event)) for event in events]
+
+    def release(self, events: Sequence[events_pb2.AdEvent]) -> None:
+        """They may be reported again."""
+        self.keys -= {reported_key(event) for event in events}
+
+    def _is_first(self, key: str) -> bool:
+        is_first = key not in self.keys
+        self.keys.add(key)
+        return is_first

@@ -9,22 +9,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from interlude.contacts.campaign import DEFAULT_CAMPAIGNS
 from interlude.models.scorer import load_scorer
 from interlude.models.store import StoredModel
 from interlude.servicekit.producing import KafkaHeaders
 from interlude.v1 import decision_pb2 as pb
 from services.decision.champion import Serving
-from services.decision.decision_log import DecisionLog
 from services.decision.engine import DecisionEngine
 from services.decision.handler import DecisionHandler
 from services.decision.journal import Journal
 from services.decision.methods import METHODS, Code, Reply, path_of
 from services.decision.metrics import DecisionMetrics
+from services.decision.outcomes import OutcomeTaker
+from services.decision.reserving import Reserver
 from services.decision.tokens import Shown, TokenIssuer
-from tests.contract.fakes import FakeChampion, FakeLedger, FakeListeners
+from tests.contract.fakes import FakeBudgets, FakeChampion, FakeLedger, FakeListeners, FakeReported
 from tests.listeners import hot_features
 from tests.models import ModelSpec
+from tests.unit.decision.decisions import FakeCampaigns, unwritten_log
 
 _NOW_MS: Final = 1_700_000_000_000
 _TOKENS: Final = TokenIssuer(bytes(32))
@@ -36,6 +37,8 @@ class _Sink:
     def send(self, topic: str, key: bytes | None, value: bytes | None, headers: KafkaHeaders | None = None) -> bool:
         """Take every record that is whole."""
         return bool(topic and key and value and headers)
+
+    try_send = send
 
 
 @cache
@@ -49,15 +52,15 @@ def _replies(method: str, bodies: Sequence[bytes], left: Sequence[float] | None 
     features = {customer: hot_features() for customer in _KNOWN} | {_KNOWN[-1]: b"\xff" * 9}
     engine = DecisionEngine(
         FakeListeners(features=features),
-        FakeLedger(),
+        Reserver(FakeLedger(), FakeBudgets()),
         FakeChampion(_serving()),
         now_ms=lambda: _NOW_MS,
         reserve_seconds=0.002,
     )
-    journal = Journal(_Sink())
-    log = DecisionLog(journal, lambda: None, service_version="1")
+    metrics = DecisionMetrics()
+    outcomes = OutcomeTaker(FakeReported(), Journal(_Sink()), metrics)
     handler = DecisionHandler(
-        engine, DEFAULT_CAMPAIGNS, _TOKENS, log, journal, DecisionMetrics(), now_ms=lambda: _NOW_MS
+        engine, FakeCampaigns(), _TOKENS, unwritten_log(), outcomes, metrics, now_ms=lambda: _NOW_MS
     )
     with capture_logs() as lines:
         replies = handler.handle(path_of(method), bodies, left or [math.inf] * len(bodies))
@@ -89,7 +92,13 @@ _TOKEN: Final = st.one_of(
 _REQUESTS: Final = {
     "Decide": _QUESTION,
     "DecideBatch": st.builds(pb.DecideBatchRequest, requests=st.lists(_QUESTION, max_size=5)),
-    "Explain": st.builds(pb.ExplainRequest, customer_id=_CUSTOMER, campaign_id=st.text(max_size=3)),
+    "Explain": st.builds(
+        pb.ExplainRequest,
+        customer_id=_CUSTOMER,
+        campaign_id=st.text(max_size=3),
+        next_track_id=_INT64,
+        request_id=st.text(max_size=70),
+    ),
     "ReportOutcome": st.builds(pb.ReportOutcomeRequest, outcome_token=_TOKEN, kind=_INT32, at_ms=_INT64),
 }
 _CALLS: Final = st.sampled_from(METHODS).flatmap(

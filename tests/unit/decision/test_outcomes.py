@@ -9,7 +9,7 @@ from interlude.v1 import decision_pb2 as pb
 from interlude.v1 import events_pb2
 from services.decision.outcomes import to_ad_event
 from services.decision.requests import InvalidRequest
-from services.decision.tokens import VALID_MS, InvalidToken, Shown, TokenIssuer
+from services.decision.tokens import VALID_MS, InvalidToken, Shown, TokenFault, TokenIssuer
 
 _KEY = bytes(range(32))
 _SHOWN = Shown("ab" * 16, 2**63 - 1, "premium-day", 1_700_000_000_000)
@@ -27,6 +27,12 @@ def _refusal(report: pb.ReportOutcomeRequest, now_ms: int = _SHOWN.shown_at_ms) 
     with pytest.raises(InvalidRequest) as caught:
         to_ad_event(report, _TOKENS, now_ms)
     return caught.value
+
+
+def _fault(token: bytes, now_ms: int = _SHOWN.shown_at_ms) -> TokenFault:
+    with pytest.raises(InvalidToken) as caught:
+        to_ad_event(_report(token=token), _TOKENS, now_ms)
+    return caught.value.fault
 
 
 _CAMPAIGN_IDS = st.text("abcz019_-", min_size=1, max_size=64)
@@ -88,7 +94,11 @@ def test_an_unknown_kind_is_refused(kind: int) -> None:
 
 @pytest.mark.parametrize("token", [b"", b"x", _TOKEN[:-1], _TOKEN + b"x", bytes(200)])
 def test_a_token_that_is_not_ours_is_refused(token: bytes) -> None:
-    assert _refusal(_report(token=token)).field == "outcome_token"
+    assert _fault(token) is TokenFault.FORGED
+
+
+def test_a_token_too_old_is_told_from_one_that_is_not_ours() -> None:
+    assert _fault(_TOKEN, _SHOWN.shown_at_ms + VALID_MS + 1) is TokenFault.EXPIRED
 
 
 @pytest.mark.parametrize("at_ms", [_SHOWN.shown_at_ms - 1, _SHOWN.shown_at_ms + AHEAD_LIMIT_MS + 1, -1, 2**63 - 1])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from interlude.contacts.campaign import Campaign, Campaigns
 from interlude.v1 import decision_pb2 as pb
-from services.decision.engine import Question
+from services.decision.answers import Question
 from services.decision.requests import BATCH_LIMIT, InvalidRequest, to_explained, to_question, to_questions
 
 _CAMPAIGNS = Campaigns(campaigns=(Campaign(campaign_id="first"), Campaign(campaign_id="second")))
@@ -37,7 +37,9 @@ def test_valid_requests_are_taken(changes: dict[str, Any]) -> None:
     request = _request(**changes)
     campaign = _CAMPAIGNS.find(request.campaign_id)
     assert campaign is not None
-    assert to_question(request, _CAMPAIGNS) == Question(request.request_id, request.customer_id, campaign)
+    assert to_question(request, _CAMPAIGNS) == Question(
+        request.request_id, request.customer_id, campaign, request.next_track_id, _CAMPAIGNS.version
+    )
 
 
 @pytest.mark.parametrize(
@@ -85,12 +87,22 @@ def test_batches_beyond_the_limits_are_refused(count: int) -> None:
     [
         (pb.ExplainRequest(customer_id=-1), "customer_id"),
         (pb.ExplainRequest(customer_id=1, campaign_id="third"), "campaign_id"),
+        (pb.ExplainRequest(next_track_id=-1), "next_track_id"),
+        (pb.ExplainRequest(request_id="zoë"), "request_id"),
     ],
 )
 def test_explain_names_the_field(request_: pb.ExplainRequest, field: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
         to_explained(request_, _CAMPAIGNS)
     assert caught.value.field == field
+
+
+@pytest.mark.parametrize("request_id", ["", "r"])
+def test_an_explanation_is_about_the_very_question_that_is_named(request_id: str) -> None:
+    explained = pb.ExplainRequest(customer_id=5, campaign_id="second", next_track_id=9, request_id=request_id)
+    assert to_explained(explained, _CAMPAIGNS) == Question(
+        request_id, 5, _CAMPAIGNS.campaigns[1], 9, _CAMPAIGNS.version
+    )
 
 
 @given(st.binary(max_size=200))
