@@ -49,7 +49,7 @@ class DecisionSettings(ServiceSettings):
     token_key: SecretStr
     """Base64 of 32 random bytes; signs outcome tokens, the same on every replica."""
     campaign_file: str = ""
-    """JSON document with the campaigns; empty: the built-in one."""
+    """YAML or JSON file with the campaigns, which may change while the service runs; empty: the built-in one."""
     concurrent_calls: int = Field(default=256, ge=1, le=100_000)
     """Calls that have arrived and have no answer yet; more are refused with RESOURCE_EXHAUSTED."""
     redis_timeout_ms: int = Field(default=15, ge=1, le=5000)
