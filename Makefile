@@ -1,6 +1,6 @@
 # Everything a person runs. `make` alone lists it. The logic is in Python: nothing here is longer than a command.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench proto locks up down docs measured images k8s clean
+.PHONY: help setup demo test lint bench chaos proto locks up down docs measured images k8s clean
 PYTHON ?= python3
 VENV := .venv/bin
 
@@ -24,13 +24,16 @@ lint: setup  ## ruff, formatting, mypy strict, import contracts
 	@$(VENV)/mypy --no-error-summary .
 	@$(VENV)/lint-imports
 
-bench: setup  ## measure decisions, freshness and throughput on this machine
-	@$(VENV)/python -m bench
+bench: setup  ## measure decisions, freshness and throughput on this machine; PEERS=1 beside Feast and MLServer
+	@$(VENV)/python -m bench $(if $(PEERS),--peers)
+
+chaos: setup  ## break things under load and measure what becomes of answers; QUICK=1, ONLY="overload redis identity swaps"
+	@$(VENV)/python -m bench.chaos $(if $(QUICK),--quick) $(if $(FRONT),--front $(FRONT)) $(ONLY)
 
 proto: setup  ## generate interlude/v1 from proto/
 	@$(VENV)/python -m devstack.protos
 
-docs: setup  ## write docs/metrics.md, docs/settings.md and the dashboard anew from the code
+docs: setup  ## write docs/metrics.md, settings.md, policy.md and the dashboard anew from the code
 	@$(VENV)/python -m docs.generate
 	@$(VENV)/python -m deploy.dashboards
 

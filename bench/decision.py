@@ -9,6 +9,7 @@ from bench.decision_figures import figures_of
 from bench.floor import benchmark_p50_ms, read_p50_ms
 from bench.loading import METHODS, Load, Loader, Sample
 from bench.measured import Figure
+from bench.peers.rounds import measure_against_peers
 from bench.servers import Scene, Server
 from services.decision import native_front
 
@@ -39,8 +40,8 @@ class Measured:
         return statistics.median(sample.per_second for sample in taken)
 
 
-def measure_all(rounds: int, seconds: float) -> dict[str, Figure]:
-    """Every figure of the decision service."""
+def measure_all(rounds: int, seconds: float, *, peers: bool = False) -> dict[str, Figure]:
+    """Every figure of the decision service; with `peers` also those against them, where they can be had."""
     fronts = ("native", "grpcio") if native_front.AVAILABLE else ("grpcio",)
     if len(fronts) == 1:
         print("bench: the native front is not installed, so only grpcio is measured (`make setup` says why)")
@@ -52,9 +53,10 @@ def measure_all(rounds: int, seconds: float) -> dict[str, Figure]:
                 _one_round(scene, loader, servers, measured, seconds)
             for _ in range(rounds):
                 _at_share_of_capacity(loader, servers, measured, seconds)
+            against_peers = measure_against_peers(scene, loader, servers, rounds, seconds) if peers else {}
         for front in fronts:
             _two_processes(scene, loader, front, measured, rounds, seconds)
-    return figures_of(fronts, measured)
+    return {**against_peers, **figures_of(fronts, measured)}
 
 
 def _one_round(scene: Scene, loader: Loader, servers: list[Server], measured: Measured, seconds: float) -> None:

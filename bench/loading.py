@@ -1,7 +1,6 @@
 """One load and what came of it: with the load generator in Rust where it can be had, else with the one in Python."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench.bodies import write_bodies
+from bench.processes import cpu_seconds
 from bench.server import NOOP_METHOD
 from bench.servers import CUSTOMERS, Scene, Server
 from devstack.crates import BuildFailed
@@ -19,7 +19,6 @@ METHODS: Final = {"noop": NOOP_METHOD, "decide": "/interlude.v1.DecisionService/
 WARM_UP_CALLS: Final = 300
 DEADLINE_MS: Final = 50
 CONNECTIONS: Final = 4
-_CLOCK_TICKS: Final = os.sysconf("SC_CLK_TCK")
 _SHOWN: Final = "0801"  # the first field of a response is `show`
 
 
@@ -69,13 +68,13 @@ class Loader:
 
     def measure_all(self, servers: list[Server], load: Load, seconds: float) -> list[Sample]:
         """The same load on each of `servers` at the same time. Redis' time is shared among all."""
-        before = [_cpu_seconds(pid) for pid in (self._redis_pid, *(server.pid for server in servers))]
+        before = [cpu_seconds(pid) for pid in (self._redis_pid, *(server.pid for server in servers))]
         clients = [
             subprocess.Popen(self._command(server, load, seconds), stdout=subprocess.PIPE, text=True)
             for server in servers
         ]
         outputs = [client.communicate()[0] for client in clients]
-        after = [_cpu_seconds(pid) for pid in (self._redis_pid, *(server.pid for server in servers))]
+        after = [cpu_seconds(pid) for pid in (self._redis_pid, *(server.pid for server in servers))]
         spent = [late - early for early, late in zip(before, after, strict=True)]
         results: list[dict[str, Any]] = [json.loads(output) for output in outputs]
         calls = sum(result["calls"] for result in results)
@@ -113,8 +112,3 @@ def _sample(result: Mapping[str, Any], server_seconds: float, redis_seconds: flo
         server_cpu_us=server_seconds / (calls + WARM_UP_CALLS) * 1e6,
         redis_cpu_us=redis_seconds / (calls + WARM_UP_CALLS) * 1e6,
     )
-
-
-def _cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _CLOCK_TICKS

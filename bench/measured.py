@@ -35,6 +35,16 @@ def write_figures(name: str, figures: dict[str, Figure]) -> Path:
     return path
 
 
+def read_figures(name: str) -> dict[str, Figure]:
+    """The figures of that measurement's last run, so that a part of it can be measured anew; none when they are of another
+    commit."""
+    path = DIRECTORY / f"{name}.json"
+    document = json.loads(path.read_text()) if path.exists() else {}
+    if document.get("commit") != _commit():
+        return {}
+    return {key: Figure(**figure) for key, figure in document["figures"].items()}
+
+
 def _commit() -> str:
     answer = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
     return answer.stdout.strip() or "unknown"

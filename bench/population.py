@@ -23,6 +23,7 @@ CAMPAIGNS: Final = "campaigns: [{campaign_id: bench, contacts_per_day: 60, minim
 """Caps that a measurement does not reach, so that the mix of answers stays the same."""
 DAY_MS: Final = 24 * 60 * 60 * 1000
 WEIGHTS: Final = (4.0, -2.0, 1.5, 0.5, 3.0, -1.0)
+INTERCEPT: Final = -1.0
 
 
 def hot_values(count: int, newest_ms: int) -> list[bytes]:
@@ -46,13 +47,17 @@ def fill_redis(client: "redis.Redis", customers: int, newest_ms: int) -> np.ndar
     return vectors
 
 
-def publish_model(store: ModelStore, private_key: str, vectors: np.ndarray, show_share: float) -> str:
-    """Promote a logistic regression whose threshold lets `show_share` of the listeners pass; returns its version."""
-    model = LogisticRegression()
-    model.classes_ = np.array([0, 1])
-    model.coef_ = np.array([WEIGHTS])
-    model.intercept_ = np.array([-1.0])
-    model.n_features_in_ = len(FEATURE_NAMES)
+def scores_of(vectors: np.ndarray, intercept: float = INTERCEPT) -> np.ndarray:
+    """Click probabilities by the published model, shape (customers,), float32."""
+    probabilities: np.ndarray = _model(intercept).predict_proba(vectors)[:, 1]
+    return probabilities.astype(np.float32)
+
+
+def publish_model(
+    store: ModelStore, private_key: str, vectors: np.ndarray, show_share: float, intercept: float = INTERCEPT
+) -> str:
+    """Publish a logistic regression whose threshold lets `show_share` of the listeners pass; returns its version."""
+    model = _model(intercept)
     onnx = to_onnx(
         model,
         initial_types=[("features", FloatTensorType([None, len(FEATURE_NAMES)]))],
@@ -76,9 +81,16 @@ def publish_model(store: ModelStore, private_key: str, vectors: np.ndarray, show
         training_rows=len(vectors),
         training_source="bench",
     )
-    version = store.publish(manifest, sign(manifest.to_json(), private_key), onnx)
-    store.promote(version)
-    return version
+    return store.publish(manifest, sign(manifest.to_json(), private_key), onnx)
+
+
+def _model(intercept: float) -> LogisticRegression:
+    model = LogisticRegression()
+    model.classes_ = np.array([0, 1])
+    model.coef_ = np.array([WEIGHTS])
+    model.intercept_ = np.array([intercept])
+    model.n_features_in_ = len(FEATURE_NAMES)
+    return model
 
 
 def _listener(random_source: random.Random, newest_ms: int) -> ListenerState:

@@ -11,6 +11,14 @@ HEADER = """# Measured
 
 Made by `make measured` from the newest run of each measurement on one machine; ratios were taken side by side in one run.
 """
+PEERS = """
+Figures `*_vs_peers`: Feast and MLServer beside us, on the same Redis process and ONNX file, with the same 100,000 listeners written
+through Feast's own API. Their caller reads one listener's six features from Feast, then asks MLServer (gRPC, V2 protocol) for
+the probability, and has checked that it is ours; ours is the whole decision with caps, consent and log. Each of their servers is
+one process, as ours is; nothing is pinned to a processor. The caller reads with Feast's SDK in its own process (`sdk`,
+`async_sdk`) and from Feast's server (`server`), and what is faster counts in each round. Their caller is in Python, because
+Feast's SDK is; ours is in Rust where there is cargo, so `*_from_python` has our p50 for a caller in Python as well.
+"""
 
 
 def render(documents: list[dict[str, Any]]) -> str:
@@ -20,6 +28,8 @@ def render(documents: list[dict[str, Any]]) -> str:
         parts.append(
             f"\n## {document['name']}\n\n{document['machine']}; commit {document['commit']}; {document['at']}\n"
         )
+        if "p50_vs_peers" in document["figures"]:
+            parts.append(PEERS)
         parts.append("\n| figure | value | unit | compared to, or under |\n|---|---:|---|---|\n")
         for name, figure in document["figures"].items():
             parts.append(f"| `{name}` | {figure['value']} | {figure['unit']} | {figure['compared_to']} |\n")
@@ -30,7 +40,7 @@ def main() -> None:
     """Write the page."""
     documents = [json.loads(path.read_text()) for path in sorted(DIRECTORY.glob("*.json"))]
     if not documents:
-        raise SystemExit("nothing was measured yet: run `make bench`")
+        raise SystemExit("nothing was measured yet: run `make bench` or `make chaos`")
     TARGET.write_text(render(documents))
     print(f"wrote {TARGET}")
 

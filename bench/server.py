@@ -2,7 +2,6 @@
 
 import os
 
-from interlude.contacts.campaign import read_campaigns
 from interlude.servicekit.lifecycle import stop_on_signals
 from interlude.servicekit.logs import configure_logs
 from interlude.servicekit.settings import load_settings
@@ -20,7 +19,7 @@ def main() -> None:
     settings = load_settings(DecisionSettings, os.environ)
     configure_logs("bench", "warning")
     stop = stop_on_signals()
-    parts = compose(settings, read_campaigns(settings.campaign_file), DecisionMetrics())
+    parts = compose(settings, DecisionMetrics())
     answer = pb.DecideResponse(show=True, reason=pb.REASON_SHOW).SerializeToString()
     front = open_front(settings, parts.handler, {NOOP_METHOD: answer})
     start_beside(parts, stop, settings.model_poll_ms / 1000)

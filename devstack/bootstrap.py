@@ -5,6 +5,7 @@
 3. the jars of Kafka and of Spark's connector, into the user's cache, and Kafka's classes ready for a quick start
 4. the native front, where there is a Rust compiler; without it the decision service answers through grpcio
 5. Spark's classes ready for a quick start
+6. the command `interlude` in .venv/bin
 
 Each step is skipped when its locks have not changed since.
 """
@@ -14,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import sys
@@ -60,6 +62,7 @@ def main() -> None:
         _prepare_jars()
         _prepare_native()
         _prepare_spark()
+        write_launcher(_VENV / "bin")
     except (SetupFailed, JavaMissing) as error:
         sys.exit(f"setup: {error}")
     seconds = time.monotonic() - started
@@ -160,6 +163,16 @@ def _prepare_native() -> None:
         print(f"setup: the grpcio front will serve, the native one is not to be had: {str(error).splitlines()[0]}")
         print(f"setup: ({_LOG} says more; delete {_NATIVE_STAMP.relative_to(REPOSITORY)} to try again)")
     _NATIVE_STAMP.write_text(wanted)
+
+
+def write_launcher(directory: Path) -> None:
+    """The command `interlude`, for any working directory: the repository is not installed as a package."""
+    python, repository = shlex.quote(str(directory / "python")), shlex.quote(str(REPOSITORY))
+    text = f'#!/bin/sh\n# Written by set-up.\nPYTHONPATH={repository} exec {python} -P -m cli "$@"\n'
+    launcher = directory / "interlude"
+    if not (launcher.is_file() and launcher.read_text() == text):
+        launcher.write_text(text)
+    launcher.chmod(0o755)
 
 
 def _build_native() -> Path:

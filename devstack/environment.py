@@ -80,6 +80,7 @@ class Environments:
             "TRAINER_KAFKA_BOOTSTRAP": self.stack.kafka,
             "TRAINER_SPARK_JARS": ",".join(str(jar) for jar in connector_jars()),
             "TRAINER_SPARK_JAVA_OPTIONS": " ".join(archive_options(spark_archive())),
+            **self._campaign("TRAINER"),
         }
 
     def _campaign(self, prefix: str) -> dict[str, str]:

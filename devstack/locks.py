@@ -13,14 +13,14 @@ from devstack.places import REPOSITORY
 
 _REQUIREMENTS: Final = REPOSITORY / "requirements"
 _EXTRAS: Final = ("decision", "enricher", "trainer", "sms", "devstack", "dev")
-_INPUTS: Final = ("build", "native", "uv")
+_INPUTS: Final = ("build", "native", "uv", "peers-feast", "peers-mlserver")
 _HEADER: Final = (
     "# Written by `make locks` from ivy.xml: configuration, organisation, module, revision, SHA-256 of the jar.\n"
 )
 
 
 def lock_requirements() -> None:
-    """requirements/<extra>.txt for every extra, and the locks of what builds and installs them."""
+    """requirements/<extra>.txt for every extra, the locks of what builds and installs them, and the bench's peers'."""
     for extra in _EXTRAS:
         _compile("pyproject.toml", extra, ["--extra", extra, "--no-emit-package", "interlude"])
     for name in _INPUTS:

@@ -1,19 +1,20 @@
-"""Writes docs/metrics.md and docs/settings.md from the services' own classes: `python -m docs.generate`."""
+"""Writes docs/metrics.md, docs/settings.md and docs/policy.md from the services' own code: `python -m docs.generate`."""
 
 from pathlib import Path
 from typing import Any, Final
 
 from docs.catalogue import SETTINGS, MetricFamily, read_metrics
+from docs.markdown import NOTE, cell
+from docs.policy_page import render_policy
 from interlude.servicekit.settings import ServiceSettings
 
 _DIRECTORY: Final = Path(__file__).parent
-_NOTE: Final = "Written by `python -m docs.generate` from the code; change it there."
 _REQUIRED: Final = "**required**"
 
 
 def render_metrics() -> str:
     """The whole of docs/metrics.md."""
-    lines = ["# Metrics", "", _NOTE, ""]
+    lines = ["# Metrics", "", NOTE, ""]
     lines += [
         "Every service answers `/metrics` on `<SERVICE>_METRICS_PORT`; the trainer is a command that ends with a report."
     ]
@@ -26,7 +27,7 @@ def render_metrics() -> str:
 
 def render_settings() -> str:
     """The whole of docs/settings.md."""
-    lines = ["# Settings", "", _NOTE, ""]
+    lines = ["# Settings", "", NOTE, ""]
     lines += [
         "A service reads the variables that carry its prefix once, at its start. With a missing, wrong or unknown one it does not"
     ]
@@ -39,7 +40,7 @@ def render_settings() -> str:
 
 def _metric_row(family: MetricFamily) -> str:
     labels = ", ".join(f"`{label}`" for label in family.labels) or "–"
-    return f"| `{family.name}` | {family.kind} | {labels} | {_cell(family.help)} |"
+    return f"| `{family.name}` | {family.kind} | {labels} | {cell(family.help)} |"
 
 
 def _setting_rows(settings: type[ServiceSettings]) -> list[str]:
@@ -63,7 +64,7 @@ def _reference(field: dict[str, Any]) -> str:
 def _setting_row(settings: type[ServiceSettings], name: str, field: dict[str, Any], required: bool) -> str:
     lock = " 🔒" if is_secret(settings, name) else ""
     default = _REQUIRED if required else _default(field)
-    description = _cell(field.get("description", ""))
+    description = cell(field.get("description", ""))
     return f"| `{settings.prefix}{name.upper()}`{lock} | {_type(field)} | {default} | {description} |"
 
 
@@ -91,15 +92,11 @@ def _type(field: dict[str, Any]) -> str:
     return f"{names[field['type']]}, {above}{low} to {high}"
 
 
-def _cell(text: str) -> str:
-    """`text` as a cell of a Markdown table."""
-    return " ".join(text.split()).replace("|", r"\|").replace("<", r"\<").replace("*", r"\*")
-
-
 def main() -> None:
-    """Write both files."""
+    """Write all of them."""
     (_DIRECTORY / "metrics.md").write_text(render_metrics(), encoding="utf-8")
     (_DIRECTORY / "settings.md").write_text(render_settings(), encoding="utf-8")
+    (_DIRECTORY / "policy.md").write_text(render_policy(), encoding="utf-8")
 
 
 if __name__ == "__main__":

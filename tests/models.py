@@ -1,72 +1,16 @@
-"""Signed models made from coefficients, in the form that the trainer publishes."""
+"""Models of the tests, signed with a pair of keys of their own."""
 
-import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import cache
-from typing import Any, Final
-
-import numpy as np
+from typing import Final
 
 from devstack.keys import Keys, generate_keys
-from interlude.features.schema import FEATURE_NAMES, FINGERPRINTS
-from interlude.models.manifest import GoldenRow, Manifest, sign
+from devstack.models import GENEROUS, STINGY, ModelSpec
+from interlude.models.manifest import sign
 from interlude.models.store import ModelStore
-from services.trainer.export import to_onnx_file, to_sklearn
-from services.trainer.linear import Linear, sigmoid
+
+__all__ = ["GENEROUS", "KEYS", "STINGY", "ModelSpec", "promote", "publish"]
 
 KEYS: Final[Keys] = generate_keys()
-"""The pair that the tests' models are signed with unless a test says otherwise."""
-
-GENEROUS: Final = 4.0
-"""An intercept with which every listener scores above one half."""
-STINGY: Final = -4.0
-"""An intercept with which no listener scores above one half."""
-
-
-@dataclass(frozen=True)
-class ModelSpec:
-    """A linear model of click probability over `features`, in their order."""
-
-    intercept: float = GENEROUS
-    coefficients: tuple[float, ...] = (0.0,) * len(FEATURE_NAMES)
-    features: tuple[str, ...] = FEATURE_NAMES
-    threshold: float = 0.5
-    manifest_changes: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def file(self) -> bytes:
-        """The ONNX file."""
-        return _onnx_file(self.coefficients, self.intercept)
-
-    @property
-    def manifest(self) -> Manifest:
-        """The manifest, with `manifest_changes` laid over what would be true."""
-        fields: dict[str, Any] = {
-            "algorithm": "logistic",
-            "model_sha256": hashlib.sha256(self.file).hexdigest(),
-            "features": self.features,
-            "fingerprints": tuple(FINGERPRINTS.get(name, "0" * 12) for name in self.features),
-            "threshold": self.threshold,
-            "golden": self.golden,
-            "metrics": {"error": 0.01},
-            "trained_at_ms": 1_700_000_000_000,
-            "training_rows": 1000,
-            "training_source": "tests",
-        }
-        return Manifest(**{**fields, **self.manifest_changes})
-
-    @property
-    def golden(self) -> tuple[GoldenRow, ...]:
-        """Three rows and what the formula gives for them, computed without ONNX Runtime."""
-        rows = np.array([[place * share for place in range(len(self.features))] for share in (0.0, 0.1, 0.2)])
-        probabilities = self.probabilities(rows)
-        return tuple(GoldenRow(tuple(row), value) for row, value in zip(rows.tolist(), probabilities, strict=True))
-
-    def probabilities(self, rows: Sequence[Sequence[float]] | np.ndarray) -> list[float]:
-        """Click probabilities by the formula, for rows in the model's feature order."""
-        answers: list[float] = sigmoid(np.asarray(rows) @ np.array(self.coefficients) + self.intercept).tolist()
-        return answers
+"""The pair that models are signed with unless a test says otherwise."""
 
 
 def publish(store: ModelStore, spec: ModelSpec | None = None, keys: Keys = KEYS) -> str:
@@ -81,8 +25,3 @@ def promote(store: ModelStore, spec: ModelSpec | None = None, keys: Keys = KEYS)
     version = publish(store, spec, keys)
     store.promote(version)
     return version
-
-
-@cache
-def _onnx_file(coefficients: tuple[float, ...], intercept: float) -> bytes:
-    return to_onnx_file(to_sklearn(Linear(np.array(coefficients), intercept)))

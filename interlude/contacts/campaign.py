@@ -10,16 +10,30 @@ The first campaign is the default one. docs/policy.md, which is made from this f
 """
 
 import hashlib
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from functools import cached_property
 from typing import Annotated, Final, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from interlude.features.state import hash_id
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 SHARES_TOLERANCE: Final = 1e-9
+
+
+MISFIT: Final = "misfit"
+"""Type of the error that says that well-formed fields do not go together; its context has `problems`."""
+Problem = tuple[str, str]
+"""Path within the campaign or the document, and what is wrong there."""
+
+
+def misfit(problems: Sequence[Problem]) -> PydanticCustomError:
+    """The error to raise for fields that do not go together."""
+    text = "; ".join(f"{path}: {problem}" for path, problem in problems)
+    return PydanticCustomError(MISFIT, "{text}", {"text": text, "problems": list(problems)})
 
 
 class _Document(BaseModel):
@@ -120,23 +134,26 @@ class Campaign(_Document):
     """What is texted; one message part."""
 
     @model_validator(mode="after")
-    def _times_fit(self) -> "Campaign":
-        if self.starts_at and self.ends_at and self.ends_at <= self.starts_at:
-            raise ValueError(f"ends_at {self.ends_at.isoformat()} is not after starts_at {self.starts_at.isoformat()}")
-        if self.budget and self.budget.pacing is Pacing.EVEN and not (self.starts_at and self.ends_at):
-            raise ValueError("budget.pacing is even, which needs starts_at and ends_at")
+    def _fields_fit(self) -> "Campaign":
+        problems = [*self._time_problems(), *self._arm_problems()]
+        if problems:
+            raise misfit(problems)
         return self
 
-    @model_validator(mode="after")
-    def _arms_fit(self) -> "Campaign":
-        names = [arm.name for arm in self.arms]
-        for name in sorted(set(names)):
-            if names.count(name) > 1:
-                raise ValueError(f"arms: {name!r} appears {names.count(name)} times")
+    def _time_problems(self) -> Iterator[Problem]:
+        if self.starts_at and self.ends_at and self.ends_at <= self.starts_at:
+            yield "ends_at", f"{self.ends_at.isoformat()} is not after starts_at, {self.starts_at.isoformat()}"
+        if self.budget and self.budget.pacing is Pacing.EVEN and not (self.starts_at and self.ends_at):
+            yield "budget.pacing", "is even, which needs starts_at and ends_at"
+
+    def _arm_problems(self) -> Iterator[Problem]:
+        first: dict[str, int] = {}
+        for number, arm in enumerate(self.arms):
+            if first.setdefault(arm.name, number) != number:
+                yield f"arms[{number}].name", f"is {arm.name!r}, as that of arms[{first[arm.name]}] is"
         total = sum(arm.share for arm in self.arms)
         if self.arms and abs(total - 1) > SHARES_TOLERANCE:
-            raise ValueError(f"arms: the shares add up to {total:g}, expected 1")
-        return self
+            yield "arms", f"the shares add up to {total:g}, expected 1"
 
     # Cached: a decision asks for these, and pydantic's frozen models allow it.
     @cached_property
@@ -154,6 +171,11 @@ class Campaign(_Document):
         """`ends_at` in epoch ms."""
         return None if self.ends_at is None else round(self.ends_at.timestamp() * 1000)
 
+    def is_running(self, now_ms: int) -> bool:
+        """Whether this is its time: from `starts_at` on, before `ends_at`. Says nothing of the kill switch."""
+        starts_at_ms, ends_at_ms = self.starts_at_ms, self.ends_at_ms
+        return (starts_at_ms is None or starts_at_ms <= now_ms) and (ends_at_ms is None or now_ms < ends_at_ms)
+
 
 class Campaigns(_Document):
     """A checked document."""
@@ -165,10 +187,19 @@ class Campaigns(_Document):
 
     @model_validator(mode="after")
     def _ids_differ(self) -> "Campaigns":
-        ids = [campaign.campaign_id for campaign in self.campaigns]
-        for campaign_id in sorted(set(ids)):
-            if ids.count(campaign_id) > 1:
-                raise ValueError(f"campaign_id {campaign_id!r} appears {ids.count(campaign_id)} times")
+        problems: list[Problem] = []
+        first: dict[str, int] = {}
+        for number, campaign in enumerate(self.campaigns):
+            other = first.setdefault(campaign.campaign_id, number)
+            if other != number:
+                problems.append(
+                    (
+                        f"campaigns[{number}].campaign_id",
+                        f"is {campaign.campaign_id!r}, as that of campaigns[{other}] is",
+                    )
+                )
+        if problems:
+            raise misfit(problems)
         return self
 
     @property

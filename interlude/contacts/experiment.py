@@ -3,16 +3,20 @@ replica and Spark agree without asking one another. Pure.
 """
 
 import hashlib
+import struct
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Final, NamedTuple
 
 from interlude.contacts.campaign import Campaign
 
-_HOLDOUT: Final = b"holdout"
-_ARM: Final = b"arm"
+_ASSIGNMENT: Final = b"assignment"
 _CHANCE: Final = b"chance"
 _UNIT: Final = 2.0**-53
 _DROPPED_BITS: Final = 11
+_pack_id: Final = struct.Struct("<q").pack
+_unpack_two: Final = struct.Struct("<QQ").unpack
+_unpack_one: Final = struct.Struct("<Q8x").unpack
 
 
 class Assignment(NamedTuple):
@@ -25,36 +29,40 @@ class Assignment(NamedTuple):
 
 
 UNASSIGNED: Final = Assignment()
+_HELD_OUT: Final = Assignment(holdout=True)
 
 
 def assign(campaign: Campaign, customer_id: int) -> Assignment:
-    """The assignment of a customer, for as long as salt and shares stay. Growing the holdout keeps whoever is in it."""
-    if not campaign.arms and not campaign.holdout_share:
+    """The assignment of a customer, for as long as salt and shares stay. Growing the holdout keeps whoever is in it.
+
+    Two numbers in [0, 1) are halves of one hash of salt and customer, so being held out says nothing about the arm.
+    """
+    holdout_share, arms = campaign.holdout_share, campaign.arms
+    if not arms and not holdout_share:
         return UNASSIGNED
-    salt = campaign.experiment_salt or campaign.campaign_id
-    holdout = campaign.holdout_share > 0 and _draw(_HOLDOUT, salt, b"%d" % customer_id) < campaign.holdout_share
-    if not campaign.arms:
-        return Assignment(holdout=holdout)
-    place = _draw(_ARM, salt, b"%d" % customer_id)
-    for arm in campaign.arms[:-1]:
+    state = _salted(_ASSIGNMENT, campaign.experiment_salt or campaign.campaign_id)()
+    state.update(_pack_id(customer_id))
+    holdout_bits, arm_bits = _unpack_two(state.digest())
+    holdout = (holdout_bits >> _DROPPED_BITS) * _UNIT < holdout_share
+    if not arms:
+        return _HELD_OUT if holdout else UNASSIGNED
+    place = (arm_bits >> _DROPPED_BITS) * _UNIT
+    for arm in arms[:-1]:
         if place < arm.share:
             return Assignment(arm.name, arm.threshold, holdout)
         place -= arm.share
-    return Assignment(campaign.arms[-1].name, campaign.arms[-1].threshold, holdout)
+    return Assignment(arms[-1].name, arms[-1].threshold, holdout)
 
 
 def chance(campaign: Campaign, customer_id: int, request_id: str) -> float:
     """What exploration compares with its rate, in [0, 1): uniform over questions, and the same for the same question again."""
-    return _draw(_CHANCE, campaign.campaign_id, b"%d|%s" % (customer_id, request_id.encode()))
-
-
-def _draw(purpose: bytes, salt: str, identity: bytes) -> float:
-    """A number in [0, 1) with 53 bits. Purposes are drawn apart: being held out says nothing about the arm."""
-    state = _salted(purpose, salt).copy()
-    state.update(identity)
-    return (int.from_bytes(state.digest(), "little") >> _DROPPED_BITS) * _UNIT
+    state = _salted(_CHANCE, campaign.campaign_id)()
+    state.update(_pack_id(customer_id) + request_id.encode())
+    (bits,) = _unpack_one(state.digest())
+    return float((bits >> _DROPPED_BITS) * _UNIT)
 
 
 @lru_cache(maxsize=4096)
-def _salted(purpose: bytes, salt: str) -> hashlib.blake2b:
-    return hashlib.blake2b(salt.encode(), digest_size=8, person=purpose)
+def _salted(purpose: bytes, salt: str) -> Callable[[], "hashlib.blake2b"]:
+    """Gives fresh hashes that have taken in the salt already."""
+    return hashlib.blake2b(salt.encode(), digest_size=16, person=purpose).copy

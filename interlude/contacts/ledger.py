@@ -28,6 +28,7 @@ ONCE_KEPT_MS: Final = 400 * DAY_MS
 """How long "once per customer and campaign" is remembered: longer than any campaign runs."""
 
 _CONTACT: Final = struct.Struct("<QQQB")
+CONTACT_BYTES: Final = _CONTACT.size
 _TIMES_AND_REQUESTS: Final = tuple(struct.Struct("<" + "QQ9x" * rows) for rows in range(CONTACTS_KEPT + 1))
 """By number of rows: one call for a whole ledger, every decision reads one."""
 

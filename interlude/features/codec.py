@@ -12,11 +12,14 @@ import zlib
 from enum import IntFlag
 from typing import Final, NamedTuple
 
-from interlude.features.schema import FEATURES, SCHEMA_VERSION
+from interlude.features.moment import moment
+from interlude.features.schema import FEATURES, LISTENS_KEPT, RECENT_LISTENS, SCHEMA_VERSION
 from interlude.features.state import AdEvents, Level, ListenerState, Listens, Profile, Stream
 from interlude.features.vector import vector
 
-LAYOUT_VERSION: Final = 1
+STATE_LAYOUT_VERSION: Final = 1
+HOT_LAYOUT_VERSION: Final = 2
+"""Layouts of `s:` and `f:` count apart: what is kept of a listener stays valid when a decision is told more of it."""
 
 _HEADER: Final = struct.Struct(f"<B{len(Stream)}q")
 HEADER_BYTES: Final = _HEADER.size
@@ -24,9 +27,14 @@ _PROFILE: Final = struct.Struct("<qBBBHB")
 _COUNTS: Final = struct.Struct("<BHH")
 
 _SCHEMA_MARK: Final = zlib.crc32(SCHEMA_VERSION.encode())
-_HOT: Final = struct.Struct(f"<BIBBq{len(FEATURES)}f")
-_VECTOR_BYTES: Final = 4 * len(FEATURES)
-_NO_LISTEN: Final = -1
+# layout, schema mark, level, flags, tracks of the session, recent listens; newest listen, begin of session and of the hour of
+# listening, streak, dismissal, conversion; the vector. The recent listens follow, 4 bytes each.
+_HOT_BEGIN: Final = "<BIBBBB6q"
+_HOT_WRITTEN: Final = struct.Struct(f"{_HOT_BEGIN}{len(FEATURES)}f")
+_HOT_READ: Final = struct.Struct(f"{_HOT_BEGIN}{4 * len(FEATURES)}s")
+_HOT_BYTES: Final = _HOT_READ.size
+_NONE: Final = -1
+"""Of a time or a track that there is none of."""
 
 
 class CorruptValue(ValueError):
@@ -74,9 +82,9 @@ class HotFeatures(NamedTuple):
     recent_listens: bytes = b""
     """When the newest listens began, at most `RECENT_LISTENS`: seconds before the newest as little-endian uint32, newest first."""
     last_dismiss_ms: int | None = None
-    """The newest dismissal of an offer, whatever the campaign."""
+    """The newest dismissal of an offer among the ad events kept, whatever the campaign."""
     last_conversion_ms: int | None = None
-    """The newest offer taken, whatever the campaign."""
+    """The newest offer taken among the ad events kept, whatever the campaign."""
 
 
 def state_key(customer_id: int) -> str:
@@ -91,7 +99,7 @@ def hot_key(customer_id: int) -> str:
 
 def encode_header(state: ListenerState) -> bytes:
     """The first `HEADER_BYTES` bytes of the encoded state."""
-    return _HEADER.pack(LAYOUT_VERSION, *state.offsets)
+    return _HEADER.pack(STATE_LAYOUT_VERSION, *state.offsets)
 
 
 def encode_state(state: ListenerState) -> bytes:
@@ -109,8 +117,8 @@ def decode_state(value: bytes | None) -> ListenerState:
         return ListenerState()
     try:
         version, *offsets = _HEADER.unpack_from(value)
-        if version != LAYOUT_VERSION:
-            raise CorruptValue(f"state layout {version}, this version reads {LAYOUT_VERSION}")
+        if version != STATE_LAYOUT_VERSION:
+            raise CorruptValue(f"state layout {version}, this version reads {STATE_LAYOUT_VERSION}")
         flags, listens, ad_events = _COUNTS.unpack_from(value, HEADER_BYTES)
         columns, end = _columns(value, HEADER_BYTES + _COUNTS.size, (listens, ad_events))
         profile = _decode_profile(value, end, flags)
@@ -122,22 +130,63 @@ def decode_state(value: bytes | None) -> ListenerState:
 def encode_hot(state: ListenerState) -> bytes:
     """The value of `f:{id}`."""
     profile = state.profile
-    level = profile.level if profile else Level.UNKNOWN
-    times = state.listens.played_at_ms
-    newest = struct.unpack_from("<Q", times, len(times) - 8)[0] if times else _NO_LISTEN
-    return _HOT.pack(LAYOUT_VERSION, _SCHEMA_MARK, level, _flags(profile), newest, *vector(state))
+    newest, session_began, session_tracks, streak, hour_began, recent, dismiss, conversion = moment(state)
+    fixed = _HOT_WRITTEN.pack(
+        HOT_LAYOUT_VERSION,
+        _SCHEMA_MARK,
+        profile.level if profile else Level.UNKNOWN,
+        _flags(profile),
+        session_tracks,
+        len(recent) // 4,
+        _NONE if newest is None else newest,
+        session_began,
+        hour_began,
+        _NONE if streak is None else streak,
+        _NONE if dismiss is None else dismiss,
+        _NONE if conversion is None else conversion,
+        *vector(state),
+    )
+    return fixed + recent
 
 
 def decode_hot(value: bytes) -> HotFeatures:
-    """The features in a value of `f:{id}`. Raises `CorruptValue`, also for the vector of another schema."""
-    if len(value) != _HOT.size:
-        raise CorruptValue(f"features of {len(value)} bytes, this schema has {_HOT.size}")
-    version, mark, level, flags, newest = _HOT.unpack(value)[:5]
-    if version != LAYOUT_VERSION or mark != _SCHEMA_MARK:
+    """The features in a value of `f:{id}`. Raises `CorruptValue`, also for another layout or the vector of another schema."""
+    if len(value) < _HOT_BYTES:
+        raise CorruptValue(f"features of {len(value)} bytes, this layout has at least {_HOT_BYTES}")
+    (
+        version, mark, level, flags, tracks, recents, newest, session_began, hour_began, streak, dismiss, conversion, numbers
+    ) = _HOT_READ.unpack_from(value)  # fmt: skip
+    if version != HOT_LAYOUT_VERSION or mark != _SCHEMA_MARK:
         raise CorruptValue(f"features of layout {version}, schema mark {mark:08x}; expected {_SCHEMA_MARK:08x}")
+    if len(value) != _HOT_BYTES + 4 * recents:
+        raise CorruptValue(f"features of {len(value)} bytes with {recents} recent listens")
     if level > _HIGHEST_LEVEL:
         raise CorruptValue(f"{level} is not a level")
-    return HotFeatures(level, flags, None if newest == _NO_LISTEN else newest, value[-_VECTOR_BYTES:])
+    if streak < _NONE or dismiss < _NONE or conversion < _NONE:
+        raise CorruptValue("a track or a time below zero")
+    if newest == _NONE:
+        if tracks or recents or session_began or hour_began or streak != _NONE:
+            raise CorruptValue("a session without a listen")
+    elif not (
+        0 < tracks <= LISTENS_KEPT
+        and 0 < recents <= RECENT_LISTENS
+        and 0 <= session_began <= newest
+        and 0 <= hour_began <= newest
+    ):
+        raise CorruptValue(f"a session of {tracks} tracks and {recents} recent listens, or one that began out of time")
+    return HotFeatures(
+        level,
+        flags,
+        None if newest == _NONE else newest,
+        numbers,
+        session_began,
+        tracks,
+        None if streak == _NONE else streak,
+        hour_began,
+        value[_HOT_BYTES:],
+        None if dismiss == _NONE else dismiss,
+        None if conversion == _NONE else conversion,
+    )
 
 
 def _flags(profile: Profile | None) -> int:

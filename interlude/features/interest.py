@@ -6,6 +6,8 @@ same interests; an interest found twice carries the same id.
 """
 
 import struct
+from bisect import bisect_left
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from interlude.features.schema import INTEREST_LISTENS, INTEREST_WINDOW_MS
@@ -37,6 +39,18 @@ def interests_found(listens: Listens, listen: Listen) -> list[Interest]:
         if len(window) == INTEREST_LISTENS or (closes_itself and len(window) > INTEREST_LISTENS):
             found.append(Interest(listen.track_id, closing_hash, window[0], closing_ms, len(window)))
     return found
+
+
+def streak_track_id(listens: Listens, times: Sequence[int]) -> int | None:
+    """The track of the newest listen where that listen closes an interest, else None. `times` is `listens.played_at_ms`,
+    unpacked; at least one listen."""
+    track = listens.track_id[-8:]
+    start = bisect_left(times, times[-1] - INTEREST_WINDOW_MS)
+    in_window = listens.track_id[8 * start :]
+    if in_window.count(track) < INTEREST_LISTENS:  # never too little, as above
+        return None
+    track_ids = struct.unpack(f"<{len(times) - start}Q", in_window)
+    return track_ids[-1] if track_ids.count(track_ids[-1]) >= INTEREST_LISTENS else None
 
 
 def _in_window(closing_ms: int, closing_hash: int, listen: Listen) -> bool:

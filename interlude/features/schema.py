@@ -14,6 +14,14 @@ CONTACTS_KEPT: Final = 32
 SESSION_PAUSE_MS: Final = 30 * 60 * 1000
 """A listen that begins more than this after the one before begins a new session."""
 
+LISTENING_HOUR_MS: Final = 60 * 60 * 1000
+"""The listening over which offers are counted, pauses left out."""
+
+LONGEST_TRACK_MS: Final = 10 * 60 * 1000
+"""A listen says when its track began, not when it ended: the time until the next begins counts as listening up to this, the
+rest of it is a pause. Longer than nearly every track, so that none is cut short; short enough that a night between two
+listens adds little."""
+
 RECENT_LISTENS: Final = 16
 """Listens whose times a decision can see: as many as a gap in tracks may demand."""
 

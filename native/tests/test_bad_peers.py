@@ -99,6 +99,23 @@ def test_a_stream_reset_in_its_middle_is_forgotten(run: Run) -> None:
     assert front.front.counters()["in_flight"] == 0
 
 
+def test_a_client_that_gives_up_many_calls_at_once_keeps_its_connection(run: Run) -> None:
+    front = run(in_flight_limit=128)
+    with Client(front.address) as client:
+        given_up = (
+            frame(HEADERS, END_HEADERS, stream, headers(ECHO))
+            + frame(DATA, END_STREAM, stream, b"\0\0\0\0\x02hi")
+            + frame(RST_STREAM, 0, stream, b"\0\0\0\x08")
+            for stream in range(1, 2 * 1500, 2)
+        )
+        client.send(b"".join(given_up))
+        front.counted("received", 1500)
+        front.until(lambda: front.front.counters()["in_flight"] == 0)
+        call = frame(HEADERS, END_HEADERS, 3001, headers(ECHO))
+        client.send(call + frame(DATA, END_STREAM, 3001, b"\0\0\0\0\x05there"))
+        assert client.until(DATA)[3] == b"\0\0\0\0\x05there"
+
+
 def test_a_reader_that_does_not_read_stops_only_itself(run: Run) -> None:
     front = run(lambda _, bodies, __: [b"x" * 1_000_000 if body == b"large" else body for body in bodies])
     with Client(front.address, settings=b"\0\x04\0\0\0\0") as client:  # SETTINGS_INITIAL_WINDOW_SIZE = 0

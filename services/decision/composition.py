@@ -84,7 +84,7 @@ def compose(settings: DecisionSettings, metrics: DecisionMetrics) -> DecisionPar
     campaigns = CampaignFile(
         settings.campaign_file,
         on_loaded=lambda loaded: _campaigns_loaded(loaded, recording.journal, metrics),
-        on_refused=metrics.campaigns_refused,
+        on_refused=lambda _problems: metrics.campaigns_refused.inc(),
     )
     tokens = TokenIssuer(base64.b64decode(settings.token_key.get_secret_value()))
     outcomes = OutcomeTaker(ReportedOutcomes(connections), recording.journal, metrics)

@@ -17,13 +17,27 @@ from grpc_reflection.v1alpha import reflection
 
 from services.decision.certificates import CertificateFiles
 from services.decision.collector import Ask, Collector, Expired, Overloaded
-from services.decision.fronts import CONNECTION_AGE_MS, NO_ECHOES, REQUEST_BYTES_LIMIT, RETRY_AFTER_MS, PortTaken
+from services.decision.fronts import (
+    BATCH_LIMIT,
+    CONNECTION_AGE_MS,
+    NO_ECHOES,
+    REQUEST_BYTES_LIMIT,
+    RETRY_AFTER_MS,
+    PortTaken,
+)
 from services.decision.grpcio_credentials import RenewedCredentials
 from services.decision.methods import METHODS, SERVICE_NAME, Handle, path_of
 from services.decision.retry_info import TRAILER, with_retry_info
 
+PENDING_LIMIT: Final = BATCH_LIMIT
+"""Calls that have arrived and that the event loop has not taken up yet. More are ended by grpcio's core, as CANCELLED and without
+asking us. With its own limits (1,000, and 3,000 for certain), every call has expired by the time that it is taken up once more
+come than can be answered, and none is answered any more (`make chaos`)."""
+
 _OPTIONS: Final = (
     ("grpc.max_receive_message_length", REQUEST_BYTES_LIMIT),
+    ("grpc.server.max_pending_requests", PENDING_LIMIT),
+    ("grpc.server.max_pending_requests_hard_limit", PENDING_LIMIT),
     ("grpc.so_reuseport", 0),
     # Players keep one connection for hours and may ping it; a proxy between drops silent ones.
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from interlude.contacts.ledger import contacts_key
+from interlude.contacts.ledger import CONTACT_BYTES, contacts_key
 from interlude.features.codec import CorruptValue, HotFeatures, decode_hot, hot_key
 from interlude.servicekit.redis import ConnectionPerThread
 
@@ -37,7 +37,8 @@ class RedisListeners:
         on_corrupt: Callable[[], None],
         now_seconds: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`on_corrupt` is called for features that do not decode: their listener counts as unknown."""
+        """`on_corrupt` is called for values that do not decode: features of a listener who then counts as unknown, or contacts,
+        which then count as none until the reservation reads them again."""
         self._connections = connections
         self._on_corrupt = on_corrupt
         self._now_seconds = now_seconds
@@ -62,7 +63,7 @@ class RedisListeners:
             raise ListenersUnavailable(type(error).__name__) from error
         count = len(customer_ids)
         return [
-            Listener(None if value is None else self._features(value), value or b"", contacts or b"")
+            Listener(None if value is None else self._features(value), value or b"", self._contacts(contacts))
             for value, contacts in zip(values[:count], values[count:], strict=True)
         ]
 
@@ -72,6 +73,13 @@ class RedisListeners:
         except CorruptValue:
             self._on_corrupt()
             return None
+
+    def _contacts(self, value: bytes | None) -> bytes:
+        if not value:
+            return b""
+        if len(value) % CONTACT_BYTES:
+            self._on_corrupt()
+        return value
 
     def _was_in_a_hurry(self, error: RedisError, timeout_seconds: float) -> bool:
         """Whether the caller gave up before Redis could be called slow: one impatient caller must not speak for all."""

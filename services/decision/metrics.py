@@ -174,7 +174,7 @@ class DecisionMetrics:
             "Campaign documents that began to serve.",
             registry=self.registry,
         )
-        self.campaigns_refused_total = Counter(
+        self.campaigns_refused = Counter(
             "interlude_decision_campaigns_refused_total",
             "Campaign documents that were not taken. Any: the old one serves on; the log names every problem of the new.",
             registry=self.registry,

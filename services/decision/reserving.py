@@ -74,7 +74,9 @@ class Reserver:
         if reservation.outcome is Outcome.RESERVED:
             return answer._replace(reservation=ReservationState.RESERVED)
         if answer.show and _needs_discount(answer):
-            self._budgets.give_back(answer.question.campaign)  # nothing is shown, or another replica has just paid for it
+            self._budgets.give_back(
+                answer.question.campaign
+            )  # nothing is shown, or another replica has just paid for it
         if reservation.outcome is Outcome.REPEATED:
             return answer._replace(reservation=ReservationState.REPEATED)
         reason = _CAPPED.get(reservation.cap, Reason.FREQUENCY_CAP)

@@ -11,7 +11,7 @@ import smpp34
 import structlog
 from redis.exceptions import RedisError
 
-from interlude.contacts.campaign import Campaigns, InvalidCampaigns, read_campaigns
+from interlude.contacts.campaign_file import CampaignFile, InvalidCampaigns
 from interlude.contacts.leases import BudgetLeases
 from interlude.contacts.ledger import ContactLedger
 from interlude.events.topics import PARTITIONER, Topic
@@ -28,7 +28,7 @@ from services.sms.dispatch import Dispatcher
 from services.sms.gateway import Gateway
 from services.sms.handler import TOPICS, SmsHandler
 from services.sms.journal import Journal
-from services.sms.messages import TextTooLong, encode_text
+from services.sms.messages import long_texts
 from services.sms.metrics import SmsMetrics
 from services.sms.outbox import KafkaOutbox
 from services.sms.receipt_desk import ReceiptDesk
@@ -55,7 +55,7 @@ class Service(NamedTuple):
     budgets: BudgetLeases
 
 
-def build_service(settings: SmsSettings, campaigns: Campaigns, metrics: SmsMetrics, health: Health) -> Service:
+def build_service(settings: SmsSettings, campaigns: CampaignFile, metrics: SmsMetrics, health: Health) -> Service:
     """The whole service, ready to run."""
     desk = ReceiptDesk(
         Journal(connect(settings.redis_url, timeout_ms=settings.redis_timeout_ms, single_connection=True)),
@@ -91,7 +91,7 @@ def _build_budgets(settings: SmsSettings, metrics: SmsMetrics) -> BudgetLeases:
 
 
 def _build_handler(
-    settings: SmsSettings, campaigns: Campaigns, metrics: SmsMetrics, gateway: Gateway, budgets: BudgetLeases
+    settings: SmsSettings, campaigns: CampaignFile, metrics: SmsMetrics, gateway: Gateway, budgets: BudgetLeases
 ) -> SmsHandler:
     client = connect(settings.redis_url, timeout_ms=settings.redis_timeout_ms, single_connection=True)
     directory = CustomerDirectory(client)
@@ -159,18 +159,15 @@ def _now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def read_checked_campaigns(path: str) -> Campaigns:
+def follow_campaigns(settings: SmsSettings, metrics: SmsMetrics) -> CampaignFile:
     """The campaigns, each with a text that fits one message part. Raises `InvalidCampaigns` with every problem."""
-    campaigns = read_campaigns(path)
-    problems = []
-    for place, campaign in enumerate(campaigns.campaigns):
-        try:
-            encode_text(campaign.sms_text)
-        except TextTooLong as error:
-            problems.append(f"campaigns.{place}.sms_text: {error}")
-    if problems:
-        raise InvalidCampaigns(tuple(problems))
-    return campaigns
+    results = metrics.campaign_documents
+    return CampaignFile(
+        settings.campaign_file,
+        on_loaded=lambda _: results.labels("loaded").inc(),
+        on_refused=lambda _: results.labels("refused").inc(),
+        check=long_texts,
+    )
 
 
 def await_parts(settings: SmsSettings, gateway: Gateway, health: Health, stop: threading.Event) -> None:
@@ -196,9 +193,8 @@ def _answers(client: "redis.Redis") -> bool:
         return False
 
 
-def run(settings: SmsSettings, campaigns: Campaigns, stop: threading.Event) -> None:
+def run(settings: SmsSettings, campaigns: CampaignFile, metrics: SmsMetrics, stop: threading.Event) -> None:
     """Until `stop`: then end what is in flight, tell Kafka, unbind. Raises `UnequalPartitions`."""
-    metrics = SmsMetrics()
     health = Health()
     telemetry = TelemetryServer(settings.metrics_host, settings.metrics_port, metrics.registry, health)
     telemetry.start()
@@ -210,6 +206,8 @@ def run(settings: SmsSettings, campaigns: Campaigns, stop: threading.Event) -> N
         target=service.budgets.run_until, args=(stop, _BUDGET_SECONDS), name="budgets", daemon=True
     )
     budgets.start()
+    poll_seconds = settings.campaign_poll_ms / 1000
+    threading.Thread(target=campaigns.watch, args=(stop, poll_seconds), name="campaigns", daemon=True).start()
     service.gateway.start()
     try:
         await_parts(settings, service.gateway, health, stop)
@@ -224,14 +222,15 @@ def run(settings: SmsSettings, campaigns: Campaigns, stop: threading.Event) -> N
 
 def main() -> None:
     """Run until SIGTERM or SIGINT."""
+    metrics = SmsMetrics()
     try:
         settings = load_settings(SmsSettings, os.environ)
-        campaigns = read_checked_campaigns(settings.campaign_file)
+        configure_logs(SERVICE, settings.log_level)
+        campaigns = follow_campaigns(settings, metrics)
     except (InvalidSettings, InvalidCampaigns) as error:
         refuse_to_start(SERVICE, error)
-    configure_logs(SERVICE, settings.log_level)
     try:
-        run(settings, campaigns, stop_on_signals())
+        run(settings, campaigns, metrics, stop_on_signals())
     except UnequalPartitions as error:
         refuse_to_start(SERVICE, error)
     log.info("stopped")

@@ -33,6 +33,13 @@ _REFUSALS: Final = {
 log = structlog.get_logger()
 
 
+class CurrentCampaigns(Protocol):
+    """The campaigns that hold now; others may hold at the next call."""
+
+    @property
+    def current(self) -> Campaigns: ...
+
+
 class Profiles(Protocol):
     """Profiles by customer."""
 
@@ -85,12 +92,14 @@ class EventOutbox(Protocol):
 
 
 class _Candidate(NamedTuple):
-    """A request that no rule speaks against, with what it takes to send it."""
+    """A request that no rule speaks against, with what it takes to send it. `withheld`: no rule but the holdout; it gets its place
+    in the ledger as if it were sent, so that the groups that are compared are capped alike."""
 
     request: TextRequest
     campaign: Campaign
     message: OutgoingText
     known: Entry | None
+    withheld: bool
 
 
 class Dispatcher:
@@ -99,7 +108,7 @@ class Dispatcher:
     def __init__(
         self,
         *,
-        campaigns: Campaigns,
+        campaigns: CurrentCampaigns,
         profiles: Profiles,
         phones: Phones,
         budgets: Budgets,
@@ -168,19 +177,20 @@ class Dispatcher:
 
     def _judge(self, requests: Sequence[TextRequest], known: Mapping[RequestKey, Entry]) -> list[_Candidate]:
         profiles = self._profiles.read([request.customer_id for request in requests])
-        now_ms = self._now_ms()
+        campaigns, now_ms = self._campaigns.current, self._now_ms()
         candidates = []
         for request in requests:
-            campaign = self._campaigns.find(request.campaign_id)
+            campaign = campaigns.find(request.campaign_id)
             profile = profiles.get(request.customer_id)
             reason = judge(request, campaign, profile, now_ms)
             entry = known.get(key_of(request))
-            if reason or campaign is None or profile is None:
+            withheld = reason is Reason.HOLDOUT and entry is None and key_of(request) not in self._reserved
+            if (reason and not withheld) or campaign is None or profile is None:
                 self._end(request, Status.SUPPRESSED, reason, entry.accepted_at_ms if entry else 0)
             else:
                 phone = self._phones.open(request.customer_id, profile.sealed_phone)
                 message = OutgoingText(phone, encode_text(campaign.sms_text))
-                candidates.append(_Candidate(request, campaign, message, entry))
+                candidates.append(_Candidate(request, campaign, message, entry, withheld))
         return candidates
 
     def _reserve(self, candidates: Sequence[_Candidate]) -> list[_Candidate]:
@@ -195,11 +205,14 @@ class Dispatcher:
             self._give_back(granted)
             raise Unavailable(f"the contact ledger does not answer: {error}") from error
         for one, answer in zip(granted, answers, strict=True):
-            if answer.outcome is Outcome.RESERVED:
+            if answer.outcome is Outcome.RESERVED and not one.withheld:
                 self._reserved[key_of(one.request)] = now_ms
                 continue
             self._give_back([one])
-            if answer.outcome is Outcome.REPEATED:
+            if one.withheld:
+                # Nothing is sent: a place that an earlier attempt took is as good as one taken now.
+                self._end(one.request, Status.SUPPRESSED, _REFUSALS.get(answer.outcome, Reason.HOLDOUT), 0)
+            elif answer.outcome is Outcome.REPEATED:
                 self._end(one.request, Status.FAILED, Reason.UNCERTAIN, 0)
             else:
                 self._end(one.request, Status.SUPPRESSED, _REFUSALS[answer.outcome], 0)
@@ -285,7 +298,7 @@ class Dispatcher:
         ends, self._ends = self._ends, {}
         for request, entry in ends.values():
             self._metrics.requests.labels(entry.status.name.lower(), entry.reason.name.lower()).inc()
-            campaign = self._campaigns.find(request.campaign_id)
+            campaign = self._campaigns.current.find(request.campaign_id)
             if campaign is not None and entry.reason is Reason.OPERATOR_REFUSED:
                 self._budgets.give_back(campaign)
             self._tell(request, entry)
@@ -304,5 +317,13 @@ def _named(request: TextRequest) -> SentText:
 
 def _reservation(one: _Candidate, now_ms: int) -> ReservationRequest:
     key = key_of(one.request)
-    caps = windows(one.campaign, None, now_ms)
-    return ReservationRequest(key.customer_id, key.request_hash, one.campaign, Channel.SMS, now_ms, caps, once=True)
+    return ReservationRequest(
+        key.customer_id,
+        key.request_hash,
+        one.campaign,
+        Channel.SMS,
+        now_ms,
+        windows(one.campaign, None, now_ms),
+        once=True,
+        withheld=one.withheld,
+    )

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final, NamedTuple
 
+from interlude.contacts.campaign import Campaigns
+
 GSM_7_LIMIT: Final = 160
 """Septets in one message part."""
 
@@ -65,6 +67,17 @@ def encode_text(text: str) -> EncodedText:
     payload = text.encode("utf-16-be")
     _check_size(len(payload) // 2, UCS_2_LIMIT, DataCoding.UCS_2)
     return EncodedText(payload, DataCoding.UCS_2)
+
+
+def long_texts(campaigns: Campaigns) -> list[str]:
+    """The texts of campaigns that take more than one message part, each a sentence with its path."""
+    problems = []
+    for place, campaign in enumerate(campaigns.campaigns):
+        try:
+            encode_text(campaign.sms_text)
+        except TextTooLong as error:
+            problems.append(f"campaigns[{place}].sms_text: {error}")
+    return problems
 
 
 def _to_gsm_7(text: str) -> bytes | None:

@@ -59,6 +59,13 @@ class SmsMetrics:
             ["result"],
             registry=self.registry,
         )
+        self.campaign_documents = Counter(
+            "interlude_sms_campaign_documents_total",
+            "Campaign documents by result: loaded, refused. When refused rises: the one before serves on, and the log names every "
+            "problem of the new one.",
+            ["result"],
+            registry=self.registry,
+        )
         self.budget_units = Counter(
             "interlude_sms_budget_units_total",
             "Units of a campaign's budget, by campaign and flow: leased (from Redis), taken (for a message), given_back (nothing "

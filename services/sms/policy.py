@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from interlude.contacts.campaign import Campaign
+from interlude.contacts.experiment import assign
 from interlude.features.state import Level
 
 
@@ -20,13 +21,14 @@ class Reason(IntEnum):
     FREQUENCY_CAP = 7
     EXPIRED = 8
     UNKNOWN_CAMPAIGN = 9
-    """There is no such campaign, or its kill switch is off."""
+    """There is no such campaign, its kill switch is off, or this is not its time."""
     OPERATOR_REFUSED = 10
     UNDELIVERABLE = 11
     UNCERTAIN = 12
     BUDGET_SPENT = 13
     """No unit of the budget is left, or none is due by now."""
     HOLDOUT = 14
+    """The customer is among those who get nothing, so that the effect of the offer can be measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +53,13 @@ class TextProfile:
 
 
 def judge(request: TextRequest, campaign: Campaign | None, profile: TextProfile | None, now_ms: int) -> Reason:
-    """The first rule that speaks against sending, `NONE` where only the ledger is left to ask."""
+    """The first rule that speaks against sending, `NONE` where only budget and ledger are left to ask.
+
+    `HOLDOUT` is the last one: whoever it stops would have been texted, as far as the rules go.
+    """
     if request.expires_at_ms and request.expires_at_ms < now_ms:
         return Reason.EXPIRED
-    if campaign is None or not campaign.enabled:
+    if campaign is None or not campaign.enabled or not campaign.is_running(now_ms):
         return Reason.UNKNOWN_CAMPAIGN
     if profile is None:
         return Reason.UNKNOWN_CUSTOMER
@@ -66,4 +71,4 @@ def judge(request: TextRequest, campaign: Campaign | None, profile: TextProfile 
         return Reason.NO_CONSENT
     if not profile.sealed_phone:
         return Reason.NO_PHONE
-    return Reason.NONE
+    return Reason.HOLDOUT if assign(campaign, request.customer_id).holdout else Reason.NONE

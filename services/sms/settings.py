@@ -35,7 +35,9 @@ class SmsSettings(ServiceSettings):
     phone_key: SecretStr
     """Key under which phone numbers are kept in Redis, base64 of 32 bytes."""
     campaign_file: str = ""
-    """JSON file with the campaigns; empty: the built-in one."""
+    """YAML or JSON file with the campaigns, which may change while the service runs; empty: the built-in one."""
+    campaign_poll_ms: int = Field(default=1000, ge=100, le=60_000)
+    """How often the campaign file is looked at."""
     group_id: str = Field(default="sms", pattern="^[a-z0-9._-]{1,100}$")
     """Consumer group; also part of the names of the dead-letter topics."""
     messages_per_second: float = Field(default=100.0, gt=0, le=10_000)

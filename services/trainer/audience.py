@@ -1,7 +1,7 @@
 """Scoring everybody: Spark's workers fold, exclude and score; only those worth a text come back to the driver."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -12,11 +12,12 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as sql
 
+from interlude.contacts.campaign import Campaign
 from interlude.features.vector import vector
 from interlude.models.scorer import Scorer, load_scorer
 from interlude.models.store import StoredModel
 from services.trainer.arrow_lines import to_batches
-from services.trainer.audience_policy import Reason, exclusion
+from services.trainer.audience_policy import Reason, exclusion, verdict
 from services.trainer.history import final_state
 from services.trainer.log_events import Customer, customers_in, read_log
 
@@ -44,9 +45,11 @@ class Audience:
     skipped: dict[str, int]
 
 
-def score_audience(spark: SparkSession, bootstrap: str, champion: StoredModel, limit: int, now_ms: int) -> Audience:
-    """The audience of `champion`, at most `limit` members (0: all)."""
-    answer = partial(_answers, champion=champion, now_ms=now_ms)
+def score_audience(
+    spark: SparkSession, bootstrap: str, champion: StoredModel, campaign: Campaign, limit: int, now_ms: int
+) -> Audience:
+    """The audience of `campaign` as `champion` sees it, at most `limit` members (0: all)."""
+    answer = partial(_answers, champion=champion, campaign=campaign, now_ms=now_ms)
     frame = read_log(spark, bootstrap).mapInArrow(answer, _ANSWERS).cache()
     reasons, skipped = _counts(frame)
     wanted = frame.where("score is not null").orderBy(sql.desc("score"), "customer_id")
@@ -69,11 +72,14 @@ def _counts(frame: DataFrame) -> tuple[dict[str, int], dict[str, int]]:
     )
 
 
-def _answers(batches: Iterator[pa.RecordBatch], champion: StoredModel, now_ms: int) -> Iterator[pa.RecordBatch]:
+def _answers(
+    batches: Iterator[pa.RecordBatch], champion: StoredModel, campaign: Campaign, now_ms: int
+) -> Iterator[pa.RecordBatch]:
     counted: Counter[str] = Counter()
     scorer = load_scorer(champion)
+    decide = partial(verdict, campaign, threshold=champion.manifest.threshold)
     customers = _eligible(customers_in(batches, now_ms, counted), counted)
-    yield from to_batches(_worth_it(customers, scorer, champion.manifest.threshold, counted), _ARROW_ANSWERS)
+    yield from to_batches(_worth_it(customers, scorer, decide, counted), _ARROW_ANSWERS)
     yield from to_batches(((None, None, reason, count) for reason, count in counted.items()), _ARROW_ANSWERS)
 
 
@@ -88,12 +94,16 @@ def _eligible(customers: Iterable[Customer], counted: Counter[str]) -> Iterator[
 
 
 def _worth_it(
-    customers: Iterator[tuple[int, tuple[float, ...]]], scorer: Scorer, threshold: float, counted: Counter[str]
+    customers: Iterator[tuple[int, tuple[float, ...]]],
+    scorer: Scorer,
+    decide: Callable[[int, float], Reason],
+    counted: Counter[str],
 ) -> Iterator[tuple[int, float, str, int]]:
     while several := list(islice(customers, _CUSTOMERS_PER_RUN)):
         scores = scorer.score_vectors(np.array([features for _, features in several], np.float32))
         for (customer_id, _), score in zip(several, scores, strict=True):
-            if score >= threshold:
-                yield customer_id, float(score), Reason.REQUESTED.value, 1
+            reason = decide(customer_id, float(score))
+            if reason is Reason.REQUESTED:
+                yield customer_id, float(score), reason.value, 1
             else:
-                counted[Reason.BELOW_THRESHOLD.value] += 1
+                counted[reason.value] += 1

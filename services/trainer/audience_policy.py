@@ -7,6 +7,8 @@ them again, on the newest profile.
 from enum import StrEnum
 from typing import Final
 
+from interlude.contacts.campaign import Campaign
+from interlude.contacts.experiment import assign
 from interlude.features.state import Level, Profile
 
 BELOW_GOLD: Final = frozenset({Level.FREE, Level.SILVER})
@@ -22,6 +24,8 @@ class Reason(StrEnum):
     LEVEL = "level"
     NO_CONSENT = "no_consent"
     BELOW_THRESHOLD = "below_threshold"
+    HOLDOUT = "holdout"
+    """Would have been requested; gets nothing, so that the effect of the offer can be measured."""
     OVER_LIMIT = "over_limit"
 
 
@@ -36,3 +40,10 @@ def exclusion(profile: Profile | None) -> Reason | None:
     if not profile.consent_sms:
         return Reason.NO_CONSENT
     return None
+
+
+def verdict(campaign: Campaign, customer_id: int, score: float, threshold: float) -> Reason:
+    """What becomes of a customer who was scored: below the threshold, held out as in the player and by SMS, or requested."""
+    if not score >= threshold:
+        return Reason.BELOW_THRESHOLD
+    return Reason.HOLDOUT if assign(campaign, customer_id).holdout else Reason.REQUESTED

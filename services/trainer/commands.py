@@ -9,6 +9,8 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
+from interlude.contacts.campaign import Campaign
+from interlude.contacts.campaign_file import read_campaigns
 from interlude.models.manifest import RefusedModel
 from interlude.models.store import ModelStore, StoredModel
 from services.trainer.arguments import HOUR_MS, to_request, to_row_rule
@@ -31,6 +33,24 @@ class Surroundings:
     open_spark: Callable[[], AbstractContextManager[SparkSession]]
 
 
+class NoSuchAudience(Exception):
+    """Nobody may be texted for this campaign now; the message says why."""
+
+
+def find_campaign(path: str, campaign_id: str, now_ms: int) -> Campaign:
+    """The campaign to text for. Raises `NoSuchAudience` where every text would be suppressed, `InvalidCampaigns`."""
+    campaign = read_campaigns(path).find(campaign_id) if campaign_id else None
+    if campaign is None:
+        raise NoSuchAudience(f"there is no campaign {campaign_id!r} in {path or 'the built-in document'}")
+    if not campaign.enabled:
+        raise NoSuchAudience(f"campaign {campaign_id} is switched off")
+    if not campaign.is_running(now_ms):
+        raise NoSuchAudience(
+            f"campaign {campaign_id} runs from {campaign.starts_at} to {campaign.ends_at}, which is not now"
+        )
+    return campaign
+
+
 def run_train(arguments: argparse.Namespace, around: Surroundings) -> Outcome:
     """Train as asked. Raises `UnusableRows`."""
     watch = Stopwatch()
@@ -44,18 +64,20 @@ def run_train(arguments: argparse.Namespace, around: Surroundings) -> Outcome:
 def run_audience(
     arguments: argparse.Namespace, around: Surroundings, open_producer: Callable[[], Producer]
 ) -> dict[str, Any]:
-    """Score everybody and, unless it is a dry run, ask for the texts. Raises `RefusedModel`, `UnusableRows`, `Unavailable`."""
+    """Score everybody and, unless it is a dry run, ask for the texts. Raises `RefusedModel`, `UnusableRows`, `NoSuchAudience`,
+    `InvalidCampaigns`, `Unavailable`."""
     settings, watch = around.settings, Stopwatch()
     _require_kafka(settings)
+    campaign = find_campaign(settings.campaign_file, arguments.campaign, around.now_ms())
     champion = _champion(around)
     with watch.step("score"), around.open_spark() as spark:
-        audience = score_audience(spark, settings.kafka_bootstrap, champion, arguments.limit, around.now_ms())
+        audience = score_audience(spark, settings.kafka_bootstrap, champion, campaign, arguments.limit, around.now_ms())
     written = 0
     if not arguments.dry_run:
         with watch.step("request"):
             mailing = _mailing(arguments, champion.version, around.now_ms())
             written = write_requests(open_producer(), audience.members, mailing)
-    return _audience_report(arguments, champion, audience, written, watch)
+    return _audience_report(arguments, campaign, champion, audience, written, watch)
 
 
 def _read(spark: SparkSession, arguments: argparse.Namespace, around: Surroundings) -> TrainingSet:
@@ -84,10 +106,16 @@ def _mailing(arguments: argparse.Namespace, model_version: str, now_ms: int) -> 
 
 
 def _audience_report(
-    arguments: argparse.Namespace, champion: StoredModel, audience: Audience, written: int, watch: Stopwatch
+    arguments: argparse.Namespace,
+    campaign: Campaign,
+    champion: StoredModel,
+    audience: Audience,
+    written: int,
+    watch: Stopwatch,
 ) -> dict[str, Any]:
     return {
-        "campaign": arguments.campaign,
+        "campaign": campaign.campaign_id,
+        "holdout_share": campaign.holdout_share,
         "model_version": champion.version,
         "threshold": champion.manifest.threshold,
         "dry_run": arguments.dry_run,

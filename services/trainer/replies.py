@@ -10,12 +10,13 @@ from typing import Any, Final
 from py4j.protocol import Py4JError  # type: ignore[import-untyped]
 from pyspark.errors import PySparkException
 
+from interlude.contacts.campaign_file import InvalidCampaigns
 from interlude.events.topics import PARTITIONER
 from interlude.models.manifest import RefusedModel
 from interlude.servicekit.errors import Unavailable
 from interlude.servicekit.producing import RecordProducer
 from services.trainer.arguments import Command
-from services.trainer.commands import Surroundings, run_audience, run_train
+from services.trainer.commands import NoSuchAudience, Surroundings, run_audience, run_train
 from services.trainer.dataset import UnusableRows
 from services.trainer.registry import describe, list_versions
 from services.trainer.report import to_report
@@ -41,7 +42,7 @@ def reply_to(arguments: argparse.Namespace, around: Surroundings) -> Reply:
     """Run one command, all but `session`; what can be expected to fail becomes a sentence."""
     try:
         return _run(Command(arguments.command), arguments, around)
-    except (UnusableRows, RefusedModel, SparkUnavailable, Unavailable) as error:
+    except (UnusableRows, NoSuchAudience, InvalidCampaigns, RefusedModel, SparkUnavailable, Unavailable) as error:
         return Reply(FAILED, complaints=(f"{arguments.command}: {error}",))
     except (PySparkException, Py4JError) as error:
         # A Java error comes with its whole stack; what it is about stands in the lines before.

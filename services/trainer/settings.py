@@ -20,6 +20,8 @@ class TrainerSettings(ServiceSettings):
     """Base64 of the Ed25519 seed (32 bytes) that signs manifests; needed by every command that reads or writes a version."""
     kafka_bootstrap: str = ""
     """Kafka brokers, "host:port" separated by commas; needed by `train --rows` and `audience`."""
+    campaign_file: str = ""
+    """YAML or JSON file with the campaigns, for `audience`; empty: the built-in one."""
     spark_master: str = Field(default="local[*]", min_length=1)
     """Spark master to submit to."""
     spark_jars: str = ""

@@ -1,10 +1,13 @@
-"""docs/metrics.md and docs/settings.md say what the code says."""
+"""docs/metrics.md, docs/settings.md and docs/policy.md say what the code says."""
 
 import pytest
 
 from devstack.places import REPOSITORY
 from docs.catalogue import SETTINGS, MetricKind, read_metrics
 from docs.generate import is_secret, render_metrics, render_settings
+from docs.policy_page import render_policy
+from interlude.contacts.campaign import Campaign
+from services.decision.policy import RULES
 from services.trainer.settings import TrainerSettings
 
 _SERVICES = sorted(path.parent.name for path in (REPOSITORY / "services").glob("*/__main__.py"))
@@ -20,6 +23,14 @@ def test_the_page_of_metrics_is_current() -> None:
 
 def test_the_page_of_settings_is_current() -> None:
     assert _written("settings.md") == render_settings(), "run 'python -m docs.generate' and commit what changes"
+
+
+def test_the_page_of_the_policy_is_current() -> None:
+    assert _written("policy.md") == render_policy(), "run 'python -m docs.generate' and commit what changes"
+
+
+def test_rules_name_fields_that_campaigns_have() -> None:
+    assert {field for rule in RULES for field in rule.fields} <= Campaign.model_fields.keys()
 
 
 def test_no_service_is_left_out() -> None:

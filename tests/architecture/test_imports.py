@@ -16,7 +16,7 @@ _LINES: Final = {
     "library": ("interlude/events/topics.py", "import interlude.servicekit.logs"),
     "servicekit": ("interlude/servicekit/logs.py", "import interlude.features.schema"),
     "services": ("services/sms/pace.py", "import services.enricher.settings"),
-    "pure": ("services/decision/policy.py", "import interlude.contacts.ledger"),
+    "pure": ("services/decision/policy/facts.py", "import interlude.contacts.ledger"),
     "cycles": ("interlude/features/schema.py", "import interlude.features.codec"),
     "grpc": ("services/decision/engine.py", "import grpc"),
     "redis": ("services/decision/engine.py", "import redis"),

@@ -261,10 +261,12 @@ def test_an_even_pace_never_gives_more_than_the_time_gone_by_allows(
     campaign = _campaign(997, Pacing.EVEN)
     terms = terms_of(campaign)
     assert terms is not None
+    clock.now_ms = _BEGIN_MS - 1
     assert one.state(campaign) is BudgetState.PACED
+    clock.wait(SPENT_SECONDS)
     given = 0
-    for step in range(1, 241):
-        clock.now_ms = _BEGIN_MS + step * _LASTS_MS // 240
+    for step in range(240):
+        clock.now_ms = _BEGIN_MS + 1 + step * _LASTS_MS // 239
         given += one.take(campaign, 3) + two.take(campaign, 3)
         assert given == allowance(terms, clock.now_ms)
     assert given == 997
@@ -274,6 +276,7 @@ def test_an_even_pace_never_gives_more_than_the_time_gone_by_allows(
 
 def test_a_paced_budget_is_asked_for_again_when_the_next_unit_is_due(one: _Replica, clock: _Clock) -> None:
     campaign = _campaign(_LASTS_MS // 200, Pacing.EVEN)
+    assert one.take(campaign, 2) == 1
     assert one.state(campaign) is BudgetState.PACED
     before = one.wire.round_trips
     clock.now_ms += 199
@@ -500,7 +503,7 @@ def test_ten_thousand_decisions_at_once_on_two_replicas_spend_a_thousand(
     redis_stack: Stack, client: "redis.Redis", pacing: Pacing
 ) -> None:
     campaign = _campaign(1000 if pacing is Pacing.NONE else 2000, pacing)
-    now_ms = _BEGIN_MS + _LASTS_MS // 2
+    now_ms = _BEGIN_MS + _LASTS_MS // 2 - 1
     replicas = [
         BudgetLeases(
             ConnectionPerThread(redis_stack.redis, timeout_ms=PATIENT_MS),

@@ -24,6 +24,8 @@ _CALLS: Final = 500
 _REFUSALS: Final = {"too many calls in flight", "calls wait too long"}
 _RETRY_INFO: Final = b"\x1a\x33\x0a\x28type.googleapis.com/google.rpc.RetryInfo\x12\x07\x0a\x05\x10\x80\xc2\xd7\x2f"
 """The details of a `google.rpc.Status`: a `RetryInfo` of 100,000,000 ns."""
+_UNSEEN: Final = "CANCELLED"
+"""How grpcio's core ends calls that it does not hand over, there being too many already."""
 
 
 @dataclass
@@ -92,6 +94,7 @@ def test_a_refusal_says_when_to_come_back(served: _Served, gate: _Gate) -> None:
     others = [served.begin(b"x") for _ in range(_CALLS)]
     gate.open.set()
     ends = Counter(_end(call) for call in others)
+    unseen = ends.pop(_UNSEEN, 0) if isinstance(served.front, GrpcioFront) else 0
     assert (_end(first), set(ends)) == ("OK", {"OK", "RESOURCE_EXHAUSTED"})
     refusals = [call.exception() for call in others if _end(call) == "RESOURCE_EXHAUSTED"]
     for refusal in cast(list[grpc.Call], refusals):
@@ -101,7 +104,7 @@ def test_a_refusal_says_when_to_come_back(served: _Served, gate: _Gate) -> None:
         assert dict(refusal.trailing_metadata() or ())["grpc-status-details-bin"] == status
     counters = served.front.counters()
     refused = counters.get("refused_in_flight", 0) + counters.get("refused_queue", 0)
-    assert (counters["received"], counters["answered"]) == (_CALLS + 1, ends["OK"] + 1)
+    assert (counters["received"], counters["answered"]) == (_CALLS + 1 - unseen, ends["OK"] + 1)
     assert refused == ends["RESOURCE_EXHAUSTED"]
 
 
@@ -122,6 +125,7 @@ def test_an_address_that_cannot_be_had_is_told(kind: Callable[..., Front], gate:
 def test_it_serves_on_at_once_when_the_rush_is_over(served: _Served, gate: _Gate) -> None:
     gate.open.set()
     rush = [served.begin(b"x") for _ in range(_CALLS)]
-    assert {_end(call) for call in rush} <= {"OK", "RESOURCE_EXHAUSTED"}
+    refused = {"RESOURCE_EXHAUSTED", _UNSEEN} if isinstance(served.front, GrpcioFront) else {"RESOURCE_EXHAUSTED"}
+    assert {_end(call) for call in rush} <= {"OK", *refused}
     assert {_end(served.begin(b"x")) for _ in range(50)} == {"OK"}
     until(lambda: served.front.in_flight == 0, "calls stay in flight")

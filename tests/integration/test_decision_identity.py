@@ -14,6 +14,7 @@ from typing import Any, Final, cast
 import grpc
 import pytest
 
+from devstack.faulty_proxy import now_and_then
 from devstack.stack import Stack
 from interlude.features.codec import encode_hot, hot_key
 from interlude.features.fold import fold
@@ -23,7 +24,7 @@ from interlude.v1 import decision_pb2 as pb
 from interlude.v1 import decision_pb2_grpc
 from services.decision.tokens import TokenIssuer
 from tests.integration.decision_scene import FRONTS, DecisionScene, until
-from tests.integration.faulty_proxy import behind_a_proxy, now_and_then
+from tests.integration.proxied_scene import behind_a_proxy
 from tests.listeners import NEWEST_LISTEN_MS, profile
 from tests.models import KEYS, ModelSpec, promote
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import grpc
 import pytest
 
+from devstack.faulty_proxy import Fault, always
 from devstack.stack import Part, Stack
 from interlude.events.topics import Topic
 from interlude.v1 import decision_pb2 as pb
@@ -19,7 +20,7 @@ from tests.integration.decision_scene import (
     running,
     until,
 )
-from tests.integration.faulty_proxy import Fault, always, behind_a_proxy
+from tests.integration.proxied_scene import behind_a_proxy
 
 _DEADLINE_S = 0.05
 _CALLS = 40

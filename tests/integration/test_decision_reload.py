@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from devstack.bad_models import BAD_MODELS
 from devstack.keys import generate_keys
 from devstack.stack import Stack
-from tests.bad_models import BAD_MODELS
 from tests.integration.decision_scene import UNHURRIED, DecisionScene, LightLoad, running, until
 from tests.listeners import VECTOR
 from tests.models import KEYS, STINGY, ModelSpec, promote
@@ -73,7 +73,7 @@ def test_thirty_swaps_with_every_kind_of_bad_model_in_between_fail_no_call(
     stack: Stack, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     directory = tmp_path_factory.mktemp("swaps")
-    bad = [make() for make in BAD_MODELS.values()]
+    bad = [make(KEYS) for make in BAD_MODELS.values()]
     specs = [ModelSpec(intercept=(swap - _SWAPS / 2) / 10) for swap in range(_SWAPS)]
     quick = {**UNHURRIED, "DECISION_MODEL_POLL_MS": "50"}
     with running(stack, directory, settings=quick) as scene, LightLoad(scene) as load:

@@ -85,6 +85,7 @@ def test_all_topics_about_customers_have_the_same_number_of_partitions(system_to
     topics = AdminClient({"bootstrap.servers": system_topics}).list_topics(timeout=_DEADLINE_S).topics
     names = ("listens", "ad-events", "customers", "decisions", "interests", "sms-requests", "sms-events")
     assert {len(topics[name].partitions) for name in names} == {4}
+    assert "campaigns" in topics
     assert {"listens.enricher.dlq", "sms-events.enricher.dlq", "customers.sms.dlq"} <= set(topics)
 
 

@@ -129,6 +129,8 @@ def test_protobuf_and_json_events_end_as_the_oracle_says(undisturbed: dict[bytes
         expected = oracle.features(kept, profile.time_zone if profile else "")
         assert struct.unpack("<6f", hot.vector) == pytest.approx([expected[name] for name in FEATURE_NAMES], abs=1e-6)
         assert hot.newest_listen_ms == kept[-1].played_at_ms
+        assert hot.session_tracks == len(oracle.session(kept))
+        assert hot.listening_hour_began_ms == oracle.listening_hour_began_ms([listen.played_at_ms for listen in kept])
         assert hot.level == (profile.level if profile else 0)
         assert bool(hot.flags & ProfileFlag.KNOWN) == (profile is not None)
         assert bool(hot.flags & ProfileFlag.CONSENT_PLAYER_OFFERS) == bool(profile and profile.consent_player_offers)

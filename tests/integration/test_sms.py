@@ -16,7 +16,9 @@ from devstack.smsc.part import SmscServer
 from devstack.smsc.record import read_messages
 from devstack.stack import Part, Stack
 from interlude.contacts.campaign import Campaign
+from interlude.contacts.experiment import assign
 from interlude.contacts.leases import LEASED_PART, budget_key
+from interlude.contacts.ledger import contacts_key, decode_contacts
 from interlude.events.topics import Topic
 from interlude.servicekit.lifecycle import REFUSED_TO_START
 from interlude.v1 import events_pb2 as pb
@@ -217,6 +219,41 @@ def test_an_operator_that_hangs_leaves_a_window_uncertain_and_gets_the_rest_late
         assert len(destinations) >= len(audience) - uncertain
 
 
+@pytest.mark.usefixtures("system_topics", "redis_url")
+def test_a_campaign_file_is_followed_and_its_holdout_is_not_texted(
+    stack: Stack, operator: SmscServer, group_id: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "campaigns.yaml"
+    path.write_text(f"campaigns: [{{campaign_id: {CAMPAIGN}, enabled: false}}]")
+    scene = new_scene(stack, operator, group_id, tmp_path, SMS_CAMPAIGN_FILE=str(path), SMS_CAMPAIGN_POLL_MS="100")
+    audience = [one for one in range(1, 101) if kind_of(one) == PLAIN]
+    early, late = audience[:5], audience[5:]
+    scene.put_customers([new_customer(one) for one in audience])
+    scene.put_requests([new_request(one) for one in early])
+    scene.service.start()
+    with scene.events() as events:
+        scene.wait_for(lambda: events.read() and len(events.ends()) == len(early))
+        path.write_text("campaigns: [{campaign_id: Not Valid}]")
+        scene.wait_for(lambda: b"campaigns refused" in scene.service.log.read_bytes())
+        path.write_text(f"campaigns: [{{campaign_id: {CAMPAIGN}, holdout_share: 0.5}}]")
+        scene.wait_for(lambda: scene.service.log.read_bytes().count(b"campaigns loaded") == 2)
+        scene.put_requests([new_request(one) for one in late])
+        scene.wait_for(lambda: events.read() and len(events.ends()) == len(audience))
+        assert scene.service.terminate(20) == 0
+        events.read()
+    campaign = Campaign(campaign_id=CAMPAIGN, holdout_share=0.5)
+    held_out = {one for one in late if assign(campaign, one).holdout}
+    assert 0 < len(held_out) < len(late)
+    reasons = {event.customer_id: event.reason for event in events.ends().values()}
+    assert {one for one in audience if reasons[one] == pb.SMS_REASON_UNKNOWN_CAMPAIGN} == set(early)
+    assert {one for one in audience if reasons[one] == pb.SMS_REASON_HOLDOUT} == held_out
+    assert scene.destinations() == Counter(phone_of(one) for one in late if one not in held_out)
+    with redis.Redis.from_url(stack.redis) as client:
+        for one in late:
+            (contact,) = decode_contacts(client.get(contacts_key(one)))
+            assert contact.withheld == (one in held_out)
+
+
 def test_the_service_names_every_problem_and_does_not_start(tmp_path: Path) -> None:
     campaigns = tmp_path / "campaigns.json"
     campaigns.write_text('{"campaigns": [{"campaign_id": "a", "sms_text": "' + "я" * 71 + '"}]}')
@@ -233,7 +270,7 @@ def test_the_service_names_every_problem_and_does_not_start(tmp_path: Path) -> N
     }
     cases = (
         ({"SMS_PHONE_KEY": "x"}, ("SMS_KAFKA_BOOTSTRAP is missing", "SMS_PHONE_KEY: ")),
-        ({**good, "SMS_CAMPAIGN_FILE": str(campaigns)}, ("campaigns.0.sms_text: takes 71 units in UCS_2",)),
+        ({**good, "SMS_CAMPAIGN_FILE": str(campaigns)}, ("campaigns[0].sms_text: takes 71 units in UCS_2",)),
     )
     for place, (environment, problems) in enumerate(cases):
         service = ServiceProcess(

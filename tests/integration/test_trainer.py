@@ -8,24 +8,31 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import pyarrow as pa  # type: ignore[import-untyped]
 import pytest
 from confluent_kafka import Consumer, Producer
 from google.protobuf.message import Message
 from pyspark.sql import SparkSession
 
 from devstack.jars import connector_jars
+from interlude.contacts.campaign import Campaign
+from interlude.contacts.experiment import assign
 from interlude.events.conversion import to_ad_event, to_listen
 from interlude.events.topics import PARTITIONER, Topic
 from interlude.events.writing import to_record
+from interlude.features.state import Level
 from interlude.features.vector import vector
 from interlude.models.scorer import load_scorer
 from interlude.models.store import ModelStore
 from interlude.servicekit.producing import RecordProducer
 from interlude.v1 import events_pb2 as pb
+from services.sms.policy import Reason as SmsReason
+from services.sms.policy import TextProfile, TextRequest, judge
 from services.trainer.arguments import build_parser, to_request
 from services.trainer.audience import score_audience
 from services.trainer.dataset import Split, TrainingSet, UnusableRows, cached, read_features_file, to_rows
@@ -176,8 +183,12 @@ def test_log_to_champion_to_requests(spark: SparkSession, system_topics: str, st
     assert outcome.promoted, outcome.chosen.verdict.refusals
     champion = store.load(outcome.published, public_key_of(PRIVATE_KEY))
 
-    audience = score_audience(spark, system_topics, champion, limit=10, now_ms=NOW_MS)
-    assert [member.customer_id for member in audience.members] == best_of_all(champion, limit=10)
+    campaign = Campaign(campaign_id=CAMPAIGN, holdout_share=0.3)
+    audience = score_audience(spark, system_topics, champion, campaign, limit=10, now_ms=NOW_MS)
+    worth_it = best_of_all(champion)
+    treated = [customer_id for customer_id in worth_it if not assign(campaign, customer_id).holdout]
+    assert [member.customer_id for member in audience.members] == treated[:10]
+    assert audience.reasons["holdout"] == len(worth_it) - len(treated) > 0
     assert audience.reasons["requested"] == 10
     assert audience.reasons["level"] == LISTENERS // 3
     assert audience.reasons["no_consent"] == LISTENERS // 5 - LISTENERS // 15
@@ -192,8 +203,8 @@ def test_log_to_champion_to_requests(spark: SparkSession, system_topics: str, st
     assert {request.request_id for request in requests} == {f"{CAMPAIGN}/{m.customer_id}" for m in audience.members}
 
 
-def best_of_all(champion: Any, limit: int) -> list[int]:
-    """The audience without Spark: folded, scored and sorted here."""
+def best_of_all(champion: Any) -> list[int]:
+    """Those worth a text without Spark: folded, scored and sorted here."""
     scored = []
     for customer_id in range(1, LISTENERS + 1):
         if customer_id % 3 == 0 or customer_id % 5 == 0:
@@ -202,7 +213,32 @@ def best_of_all(champion: Any, limit: int) -> list[int]:
         events = CustomerEvents(listens=[to_listen(listen) for listen in listens])
         features = np.array([vector(final_state(events))], np.float32)
         scored.append((-float(load_scorer(champion).score_vectors(features)[0]), customer_id))
-    return [customer_id for score, customer_id in sorted(scored) if -score >= champion.manifest.threshold][:limit]
+    return [customer_id for score, customer_id in sorted(scored) if -score >= champion.manifest.threshold]
+
+
+MILLION = 1_000_000
+
+
+def held_out_in(batches: Iterator[pa.RecordBatch], campaign: Campaign) -> Iterator[pa.RecordBatch]:
+    """Spark's workers draw the holdout."""
+    for batch in batches:
+        drawn = [one for one in batch.column("id").to_pylist() if assign(campaign, one).holdout]
+        yield pa.RecordBatch.from_arrays([pa.array(drawn, pa.int64())], names=["id"])
+
+
+def test_spark_the_sms_service_and_the_player_hold_out_the_same_million(spark: SparkSession) -> None:
+    campaign = Campaign(campaign_id=CAMPAIGN, holdout_share=0.1)
+    profile = TextProfile(1, Level.FREE, active=True, consent_sms=True, sealed_phone=b"sealed")
+    drawn = spark.range(MILLION).mapInArrow(partial(held_out_in, campaign=campaign), "id bigint")
+    of_spark = set(drawn.toArrow().column("id").to_pylist())
+    of_player = {one for one in range(MILLION) if assign(campaign, one).holdout}
+    of_sms = {
+        one
+        for one in range(MILLION)
+        if judge(TextRequest("a", one, CAMPAIGN, 0), campaign, profile, NOW_MS) is SmsReason.HOLDOUT
+    }
+    assert of_spark == of_player == of_sms
+    assert len(of_player) == pytest.approx(MILLION / 10, rel=0.01)
 
 
 def read_requests(bootstrap: str, count: int) -> list[pb.SmsRequest]:

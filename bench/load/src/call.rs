@@ -1,32 +1,44 @@
 //! One call on one of the connections, and what came of it.
 
-use std::{cell::RefCell, error::Error, future::poll_fn, time::Instant};
-
-use bytes::{BufMut, Bytes, BytesMut};
-use h2::{
-    RecvStream,
-    client::{Builder, SendRequest},
+use std::{
+    cell::RefCell,
+    error::Error,
+    future::poll_fn,
+    time::{Duration, Instant},
 };
+
+use bytes::{BufMut, BytesMut};
+use h2::RecvStream;
 use http::{HeaderMap, Method, Request, header};
-use tokio::{net::TcpStream, task::spawn_local};
+use tokio::time::{timeout, timeout_at};
 
-use crate::{bodies::Bodies, options::Options, tally::Tally};
-
-/// More than all answers in flight take together: the load is no slow reader.
-const WINDOW_BYTES: u32 = 16 << 20;
+use crate::{
+    bodies::Bodies,
+    connection::Connection,
+    decision::{Asked, Decision},
+    options::Options,
+    patience::Patience,
+    tally::{End, Reply, Tally},
+};
 
 pub struct Load {
     pub tally: RefCell<Tally>,
-    senders: Vec<SendRequest<Bytes>>,
+    connections: Vec<Connection>,
     request: Request<()>,
     bodies: Bodies,
+    patience: Patience,
+    /// At which calls are given up.
+    deadline: Option<Duration>,
+    decisions: bool,
 }
 
-/// How a call ended: gRPC's status, and the first two bytes of the message, which tell apart kinds of answers.
-#[derive(Debug, PartialEq)]
-pub struct Outcome {
-    pub status: u16,
-    pub kind: [u8; 2],
+/// Which call: its number, the phase that it belongs to, when that load began, and the time at which it was to be made.
+#[derive(Clone, Copy)]
+pub struct Place {
+    pub number: usize,
+    pub phase: usize,
+    pub start: Instant,
+    pub intended: Instant,
 }
 
 /// As in gRPC: what ends without a status.
@@ -34,51 +46,57 @@ const UNKNOWN: u16 = 2;
 
 impl Load {
     pub async fn connect(options: &Options, bodies: Bodies) -> Result<Self, Box<dyn Error>> {
-        let mut senders = Vec::new();
+        let mut connections = Vec::new();
         for _ in 0..options.connections {
-            let stream = TcpStream::connect(options.target).await?;
-            stream.set_nodelay(true)?;
-            let mut builder = Builder::new();
-            builder.initial_window_size(WINDOW_BYTES).initial_connection_window_size(WINDOW_BYTES);
-            let (sender, connection) = builder.handshake(stream).await?;
-            // An error of the connection is one of each call on it, and counted there.
-            spawn_local(async { drop(connection.await) });
-            senders.push(sender);
+            connections.push(Connection::open(options.target).await?);
         }
-        let tally = RefCell::new(Tally::new(options.deadline_ms));
-        Ok(Self { tally, senders, request: request(options)?, bodies })
+        Ok(Self {
+            tally: RefCell::new(Tally::new(options.deadline_ms, options.window_ms)),
+            connections,
+            request: request(options)?,
+            bodies,
+            patience: Patience::new(options.cancel, options.seed),
+            deadline: options.give_up.then(|| Duration::from_millis(options.deadline_ms)),
+            decisions: options.decisions,
+        })
     }
 
-    /// The connections in turn.
-    pub fn sender(&self, number: usize) -> SendRequest<Bytes> {
-        self.senders[number % self.senders.len()].clone()
-    }
-
-    /// Makes one call and counts it, its latency from `intended`. An error is one of the connection, which is then of no
-    /// more use.
-    pub async fn ask(
-        &self,
-        sender: SendRequest<Bytes>,
-        intended: Option<Instant>,
-    ) -> Result<SendRequest<Bytes>, h2::Error> {
-        let asked = async {
-            let mut sender = sender.ready().await?;
-            let started = intended.unwrap_or_else(Instant::now);
-            let (response, mut stream) = sender.send_request(self.request.clone(), false)?;
-            stream.send_data(self.bodies.next(), true)?;
-            let outcome = outcome(response.await?).await?;
-            Ok((sender, outcome, started.elapsed()))
+    /// Makes one call, on the connections in turn, and counts it, its latency from the intended time. False: its connection
+    /// failed, and is made anew.
+    pub async fn ask(&self, place: Place) -> bool {
+        let call = async { self.reply(place).await.map_or(End::Broken, End::Replied) };
+        let end = match (self.patience.next(), self.deadline) {
+            (Some(patience), _) => timeout(patience, call).await.unwrap_or(End::Cancelled),
+            (None, Some(deadline)) => {
+                let deadline = place.intended + deadline;
+                timeout_at(deadline.into(), call).await.unwrap_or(End::GivenUp)
+            }
+            (None, None) => call.await,
         };
-        match asked.await {
-            Ok((sender, outcome, latency)) => {
-                self.tally.borrow_mut().count(&outcome, latency);
-                Ok(sender)
-            }
-            Err(error) => {
-                self.tally.borrow_mut().count_broken();
-                Err(error)
-            }
+        let since_start = place.intended.saturating_duration_since(place.start);
+        self.tally.borrow_mut().count(place.phase, since_start, &end);
+        if end == End::Broken {
+            self.connection(place).renew();
         }
+        end != End::Broken
+    }
+
+    fn connection(&self, place: Place) -> &Connection {
+        &self.connections[place.number % self.connections.len()]
+    }
+
+    /// Dropped on the way, it resets its stream: the server sees a caller who has gone.
+    async fn reply(&self, place: Place) -> Result<Reply, h2::Error> {
+        let mut sender = self.connection(place).sender().ready().await?;
+        let message = self.bodies.next();
+        let lag = place.intended.elapsed();
+        let (response, mut stream) = sender.send_request(self.request.clone(), false)?;
+        stream.send_data(message.framed.clone(), true)?;
+        let (status, answer) = answer(response.await?).await?;
+        let latency = place.intended.elapsed();
+        let decision = (self.decisions && status == 0)
+            .then(|| Decision::read(unframed(&answer), &Asked::new(message.body(), message.score)));
+        Ok(Reply { status, kind: kind(&answer), decision, latency, lag })
     }
 }
 
@@ -94,7 +112,8 @@ fn request(options: &Options) -> Result<Request<()>, http::Error> {
     request.body(())
 }
 
-async fn outcome(response: http::Response<RecvStream>) -> Result<Outcome, h2::Error> {
+/// gRPC's status, and the message with its prefix.
+async fn answer(response: http::Response<RecvStream>) -> Result<(u16, BytesMut), h2::Error> {
     let (head, mut body) = response.into_parts();
     let mut answer = BytesMut::new();
     while let Some(chunk) = poll_fn(|context| body.poll_data(context)).await {
@@ -104,17 +123,34 @@ async fn outcome(response: http::Response<RecvStream>) -> Result<Outcome, h2::Er
     }
     let trailers = body.trailers().await?;
     let status = trailers.as_ref().and_then(status).or_else(|| status(&head.headers));
-    Ok(Outcome { status: status.unwrap_or(UNKNOWN), kind: kind(&answer) })
+    Ok((status.unwrap_or(UNKNOWN), answer))
 }
 
 fn status(headers: &HeaderMap) -> Option<u16> {
     headers.get("grpc-status")?.to_str().ok()?.parse().ok()
 }
 
-/// Of the message behind gRPC's prefix; zeros where it is shorter.
+/// The message behind gRPC's prefix; empty where there is none.
+fn unframed(answer: &[u8]) -> &[u8] {
+    answer.get(5..).unwrap_or_default()
+}
+
+/// How the message begins; zeros where it is shorter.
 fn kind(answer: &[u8]) -> [u8; 2] {
-    let mut bytes = answer.iter().skip(5).copied();
+    let mut bytes = unframed(answer).iter().copied();
     [bytes.next().unwrap_or(0), bytes.next().unwrap_or(0)]
+}
+
+impl Place {
+    /// A call that is to be made now, `number`th of a load that began at `start`.
+    pub fn now(number: usize, start: Instant) -> Self {
+        Self { number, phase: 0, start, intended: Instant::now() }
+    }
+
+    /// One of an open loop: `since_start` after its beginning.
+    pub fn at(number: usize, phase: usize, start: Instant, since_start: Duration) -> Self {
+        Self { number, phase, start, intended: start + since_start }
+    }
 }
 
 #[cfg(test)]
@@ -125,6 +161,7 @@ mod tests {
     fn a_kind_is_how_the_message_begins() {
         assert_eq!(kind(b"\0\0\0\0\x03\x08\x01\x10"), [8, 1]);
         assert_eq!(kind(b"\0\0\0\0\0"), [0, 0]);
+        assert_eq!(kind(b""), [0, 0]);
     }
 
     #[test]

@@ -1,18 +1,30 @@
 //! Load on one unary gRPC method over plain HTTP/2, from one thread; prints one JSON object. `README.md` says how to call it.
 //!
-//! `options` reads the command line, `bodies` the messages; `call` makes one call, `shapes` says when, `tally` counts.
+//! `options` reads the command line, `bodies` the messages; `call` makes one call on a `connection`, `shapes` says when,
+//! `patience` and `end` when no more, `decision` reads what decisions say, `tally` counts.
 
 mod bodies;
 mod call;
+mod connection;
+mod decision;
+mod end;
 mod options;
+mod patience;
 mod shapes;
 mod tally;
 mod timer;
 
-use std::{error::Error, fs, process::ExitCode, rc::Rc};
+use std::{
+    error::Error,
+    fs,
+    process::ExitCode,
+    rc::Rc,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use bodies::Bodies;
 use call::Load;
+use end::Ended;
 use options::{Options, Shape};
 use tokio::task::LocalSet;
 
@@ -36,20 +48,27 @@ fn measure(options: &Options) -> Result<String, Box<dyn Error>> {
 }
 
 async fn run(options: &Options) -> Result<String, Box<dyn Error>> {
-    let bodies = Bodies::read(&options.bodies, options.seed)?;
+    let bodies = Bodies::read(&options.bodies, options.scores.as_deref(), options.seed)?;
     let load = Rc::new(Load::connect(options, bodies).await?);
-    shapes::warm_up(&load, options.warm_up).await?;
+    let ended = if options.stdin { Ended::with_input() } else { Ended::default() };
+    shapes::warm_up(&load, options.warm_up).await;
     load.tally.borrow_mut().clear();
+    let started_unix_s = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs_f64();
     let cpu_before_s = cpu_s();
-    let took_s = match options.shape {
-        Shape::Closed { in_flight } => shapes::closed(&load, in_flight, options.seconds).await,
-        Shape::Open { per_second } => shapes::open(&load, per_second, options.seconds).await?,
+    let took_s = match &options.shape {
+        Shape::Closed { in_flight } => {
+            vec![shapes::closed(&load, *in_flight, options.seconds[0], options.calls, ended).await]
+        }
+        Shape::Open { per_second } => {
+            let phases: Vec<_> = per_second.iter().copied().zip(options.seconds.iter().copied()).collect();
+            shapes::open(&load, &phases, ended).await?
+        }
     };
-    Ok(load.tally.borrow().json(took_s, cpu_s() - cpu_before_s))
+    Ok(load.tally.borrow().json(&took_s, started_unix_s, cpu_s() - cpu_before_s))
 }
 
-/// Processor seconds of this thread, which is the only one; 0 where the system does not say.
+/// Processor seconds of this thread, which does all the work; 0 where the system does not say.
 fn cpu_s() -> f64 {
-    let said = fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
+    let said = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
     said.split(' ').next().and_then(|nanoseconds| nanoseconds.parse::<f64>().ok()).unwrap_or(0.0) / 1e9
 }

@@ -1,73 +1,109 @@
 //! When calls are made.
 
 use std::{
+    cell::Cell,
     io,
     rc::Rc,
     time::{Duration, Instant},
 };
 
-use tokio::{task::spawn_local, time::timeout};
+use tokio::{
+    task::spawn_local,
+    time::{sleep, timeout},
+};
 
-use crate::{call::Load, timer::Timer};
+use crate::{
+    call::{Load, Place},
+    end::Ended,
+    timer::Timer,
+};
 
 /// How long the last calls of an open loop may take; those without an answer then are broken.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// One call after the other.
-pub async fn warm_up(load: &Load, calls: u64) -> Result<(), h2::Error> {
+/// Until a caller without a connection looks again.
+const WITHOUT_CONNECTION: Duration = Duration::from_millis(10);
+
+/// One call after the other, until a connection fails.
+pub async fn warm_up(load: &Load, calls: u64) {
+    let start = Instant::now();
     for number in 0..calls {
-        load.ask(load.sender(number as usize), None).await?;
+        if !load.ask(Place::now(number as usize, start)).await {
+            return;
+        }
     }
-    Ok(())
+}
+
+/// What ends a closed loop: its time, the number of calls that may still be made, or somebody.
+struct Limits {
+    end: Instant,
+    left: Cell<u64>,
+    ended: Ended,
+}
+
+impl Limits {
+    fn one_more(&self) -> bool {
+        let left = self.left.get();
+        let more = left > 0 && Instant::now() < self.end && !self.ended.is();
+        self.left.set(left - u64::from(more));
+        more
+    }
 }
 
 /// `in_flight` callers, each asking again as soon as it is answered. Returns the seconds until the last answer.
-pub async fn closed(load: &Rc<Load>, in_flight: usize, seconds: f64) -> f64 {
-    let started = Instant::now();
-    let end = started + Duration::from_secs_f64(seconds);
-    let callers: Vec<_> = (0..in_flight).map(|number| spawn_local(caller(Rc::clone(load), number, end))).collect();
+pub async fn closed(load: &Rc<Load>, in_flight: usize, length: Duration, calls: u64, ended: Ended) -> f64 {
+    let start = Instant::now();
+    let left = Cell::new(if calls == 0 { u64::MAX } else { calls });
+    let limits = Rc::new(Limits { end: start + length, left, ended });
+    let callers: Vec<_> =
+        (0..in_flight).map(|number| spawn_local(caller(Rc::clone(load), number, start, Rc::clone(&limits)))).collect();
     for caller in callers {
         // A caller does not panic and is not cancelled.
         let _ = caller.await;
     }
-    started.elapsed().as_secs_f64()
+    start.elapsed().as_secs_f64()
 }
 
-async fn caller(load: Rc<Load>, number: usize, end: Instant) {
-    let mut sender = load.sender(number);
-    while Instant::now() < end {
-        match load.ask(sender, None).await {
-            Ok(ready) => sender = ready,
-            Err(_) => return,
+async fn caller(load: Rc<Load>, number: usize, start: Instant, limits: Rc<Limits>) {
+    while limits.one_more() {
+        if !load.ask(Place::now(number, start)).await {
+            sleep(WITHOUT_CONNECTION).await;
         }
     }
 }
 
-/// `per_second` calls at fixed times. Latencies count from the intended time, so that a slow answer cannot hide the calls that
-/// it delayed.
-pub async fn open(load: &Rc<Load>, per_second: f64, seconds: f64) -> io::Result<f64> {
-    let timer = Timer::new()?;
-    let started = Instant::now();
-    let total = (per_second * seconds) as usize;
-    for number in 0..total {
-        let intended = started + Duration::from_secs_f64(number as f64 / per_second);
-        timer.until(intended).await?;
-        let load = Rc::clone(load);
-        spawn_local(async move {
-            // An error was counted.
-            let _ = load.ask(load.sender(number), Some(intended)).await;
-        });
+/// So many calls a second at fixed times, then so many for as long as that, and so on. Latencies count from the intended time,
+/// so that a slow answer cannot hide the calls that it delayed. Returns the seconds that each rate took.
+pub async fn open(load: &Rc<Load>, phases: &[(f64, Duration)], ended: Ended) -> io::Result<Vec<f64>> {
+    let (timer, start) = (Timer::new()?, Instant::now());
+    let (mut asked, mut begin, mut took_s) = (0, Duration::ZERO, vec![]);
+    for (phase, (per_second, length)) in phases.iter().enumerate() {
+        for number in 0..(per_second * length.as_secs_f64()) as usize {
+            let place = Place::at(asked, phase, start, begin + Duration::from_secs_f64(number as f64 / per_second));
+            timer.until(place.intended).await?;
+            if ended.is() {
+                break;
+            }
+            asked += 1;
+            let load = Rc::clone(load);
+            spawn_local(async move { load.ask(place).await });
+        }
+        // What the schedule took: waiting for the last answers would only blur the rate.
+        took_s.push(start.elapsed().saturating_sub(begin).as_secs_f64());
+        begin += *length;
     }
-    // What the schedule took: waiting for the last answers would only blur the rate.
-    let took_s = started.elapsed().as_secs_f64();
+    await_all(load, asked as u64).await;
+    Ok(took_s)
+}
+
+async fn await_all(load: &Load, asked: u64) {
     let all = timeout(PATIENCE, async {
-        while load.tally.borrow().ended() < total as u64 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
+        while load.tally.borrow().ended() < asked {
+            sleep(Duration::from_millis(1)).await;
         }
     });
     if all.await.is_err() {
-        let missing = total as u64 - load.tally.borrow().ended();
-        (0..missing).for_each(|_| load.tally.borrow_mut().count_broken());
+        let missing = asked - load.tally.borrow().ended();
+        load.tally.borrow_mut().count_missing(missing);
     }
-    Ok(took_s)
 }

@@ -1,6 +1,7 @@
 """The image build names every service, and nothing in it runs as root or through a shell."""
 
 import json
+import os
 import re
 from typing import Final
 
@@ -44,7 +45,23 @@ def test_an_image_has_the_locked_packages_and_the_code_of_its_service_only(servi
     copied = [rest.split()[0] for rest in _values(f"{service}-build", "COPY")]
     assert ("--from=native-build" in copied) == (service == "decision")
     services = [path for path in copied if path.startswith("services/")]
-    assert services == ["services/__init__.py", f"services/{service}"]
+    of_the_command_line = ["services/sms/__init__.py"] if service == "decision" else []
+    assert services == ["services/__init__.py", f"services/{service}", *of_the_command_line]
+
+
+def test_the_command_line_is_where_decisions_are_made() -> None:
+    copies = _values("decision-build", "COPY")
+    assert "cli /app/cli" in copies
+    assert "deploy/images/interlude /opt/venv/bin/interlude" in copies
+    assert os.access(REPOSITORY / "deploy/images/interlude", os.X_OK)
+    # All that it imports of other services.
+    used = {
+        name
+        for path in (REPOSITORY / "cli").glob("*.py")
+        for name in re.findall(r"^from (services\S+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    assert used == {"services.sms.messages"}
+    assert "services/sms/__init__.py services/sms/messages.py /app/services/sms/" in copies
 
 
 @pytest.mark.parametrize("service", SERVICES)

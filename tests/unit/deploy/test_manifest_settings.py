@@ -1,16 +1,18 @@
 """What the manifests tell the services is what the services' own settings classes take."""
 
-import json
+import re
 
 import pytest
 
 from docs.catalogue import SETTINGS
 from docs.generate import is_secret
-from interlude.contacts.campaign import DEFAULT_CAMPAIGNS, read_campaigns
+from interlude.contacts.campaign import DEFAULT_CAMPAIGNS, Campaign
+from interlude.contacts.campaign_file import parse_campaigns, read_campaigns
 from interlude.servicekit.lifecycle import REFUSED_TO_START
 from interlude.servicekit.settings import load_settings
 from services.decision.composition import FLUSH_SECONDS
 from services.decision.settings import DecisionSettings
+from services.sms.messages import long_texts
 from services.sms.settings import SmsSettings
 from services.trainer.arguments import Command, build_parser
 from services.trainer.replies import REFUSED
@@ -77,7 +79,7 @@ def test_decisions_are_served_where_they_are_asked_for() -> None:
     assert find("Service", "decision")["spec"]["clusterIP"] == "None"
 
 
-@pytest.mark.parametrize("service", ["decision", "sms"])
+@pytest.mark.parametrize("service", ["decision", "sms", "trainer"])
 def test_campaigns_are_where_the_settings_say(service: str) -> None:
     path = environment(service)[f"{service.upper()}_CAMPAIGN_FILE"]
     (volume,) = [
@@ -87,7 +89,30 @@ def test_campaigns_are_where_the_settings_say(service: str) -> None:
     (generator,) = [g for g in kustomization()["configMapGenerator"] if g["name"] == "campaigns"]
     assert [f"{mount}/{file}" for file in generator["files"]] == [path]
     # The document shows every field there is, with the values that hold without it.
-    assert read_campaigns(str(BASE / generator["files"][0])) == DEFAULT_CAMPAIGNS
+    document = BASE / generator["files"][0]
+    assert read_campaigns(str(document), long_texts) == DEFAULT_CAMPAIGNS
+    text = document.read_text(encoding="utf-8")
+    assert [name for name in Campaign.model_fields if not re.search(rf"^ +(- |# )?{name}: ?", text, re.MULTILINE)] == []
+
+
+def test_campaigns_change_without_a_new_pod() -> None:
+    (generator,) = [g for g in kustomization()["configMapGenerator"] if g["name"] == "campaigns"]
+    assert generator["options"] == {"disableNameSuffixHash": True}
+    # A mount of a single file is never updated.
+    mounts = [
+        m for service in ("decision", "sms") for m in container(service)["volumeMounts"] if m["name"] == "campaigns"
+    ]
+    assert len(mounts) == 2
+    assert not any("subPath" in mount for mount in mounts)
+
+
+def test_what_is_commented_out_can_be_switched_on() -> None:
+    text = (BASE / "campaigns.yaml").read_text(encoding="utf-8")
+    switched_on = re.sub(r"^    # (?=(  |[a-z_]+: |[a-z_]+:\n|[a-z_]+:  #))", "    ", text, flags=re.MULTILINE)
+    campaign = parse_campaigns(switched_on.encode(), "campaigns.yaml").default
+    assert campaign.budget is not None
+    assert len(campaign.arms) == 2
+    assert None not in (campaign.starts_at, campaign.ends_at, campaign.contacts_per_hour, campaign.contacts_per_week)
 
 
 @pytest.mark.parametrize("service", ["decision", "trainer"])
@@ -116,8 +141,7 @@ def test_the_trainer_is_asked_for_what_it_can_do() -> None:
     arguments = build_parser().parse_args(container("trainer")["args"])
     assert arguments.command == Command.TRAIN
     assert arguments.promote
-    campaigns = json.loads((BASE / "campaigns.json").read_text(encoding="utf-8"))["campaigns"]
-    assert arguments.campaign in {campaign["campaign_id"] for campaign in campaigns}
+    assert read_campaigns(str(BASE / "campaigns.yaml")).find(arguments.campaign)
     # The image has the connector among Spark's own jars.
     assert load_settings(TrainerSettings, environment("trainer")).spark_jars == ""
 

@@ -6,8 +6,8 @@ def test_every_topic_about_customers_has_the_same_number_of_partitions() -> None
     assert partitions == {6}
 
 
-def test_only_customers_is_compacted() -> None:
-    assert [plan.name for plan in plan_topics() if plan.compacted] == ["customers"]
+def test_what_is_a_table_is_compacted() -> None:
+    assert [plan.name for plan in plan_topics() if plan.compacted] == ["customers", "campaigns"]
 
 
 def test_each_reader_has_dead_letters_for_what_it_reads_with_room_for_the_reason() -> None:

@@ -5,11 +5,11 @@ Nothing of the code under test is used but the names of events and how many of t
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from itertools import combinations
+from itertools import combinations, pairwise
 from zoneinfo import ZoneInfo
 
 from interlude.features.schema import CONTACTS_KEPT, LISTENS_KEPT
-from interlude.features.state import AdEvent, Event, Listen
+from interlude.features.state import AdEvent, AdEventKind, Event, Listen
 
 _PARTS = ("morning", "afternoon", "evening", "night")
 
@@ -45,6 +45,32 @@ def closing_listens(listens: Iterable[Listen]) -> set[tuple[int, int]]:
         for first, _, last in combinations([listen for listen in ordered if listen.track_id == track_id], 3)
         if last.played_at_ms - first.played_at_ms <= 1_800_000
     }
+
+
+def session(listens: list[Listen]) -> list[Listen]:
+    """Those of the newest session, oldest first: walks back one by one until a pause is too long."""
+    members: list[Listen] = []
+    for listen in reversed(listens):
+        if members and members[0].played_at_ms - listen.played_at_ms > 1_800_000:
+            break
+        members.insert(0, listen)
+    return members
+
+
+def listening_hour_began_ms(times: list[int]) -> int:
+    """When the hour of listening up to the newest of `times` began: each begin starts at most 10 minutes of listening."""
+    spans = [(begin, min(end, begin + 600_000)) for begin, end in pairwise(times)]
+    listened_ms = 0
+    for begin, end in reversed(spans):
+        if listened_ms + end - begin >= 3_600_000:
+            return end - (3_600_000 - listened_ms)
+        listened_ms += end - begin
+    return 0
+
+
+def last_ms(ad_events: list[AdEvent], kind: AdEventKind) -> int | None:
+    """When the newest ad event of `kind` was."""
+    return max((event.at_ms for event in ad_events if event.kind == kind), default=None)
 
 
 def _local_time(listen: Listen, zone: str) -> datetime:

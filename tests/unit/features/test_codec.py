@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from interlude.features.codec import (
     HEADER_BYTES,
-    LAYOUT_VERSION,
+    HOT_LAYOUT_VERSION,
+    STATE_LAYOUT_VERSION,
     CorruptValue,
     HotFeatures,
     ProfileFlag,
@@ -22,7 +23,7 @@ from interlude.features.codec import (
     state_key,
 )
 from interlude.features.fold import advance
-from interlude.features.schema import FEATURES
+from interlude.features.schema import FEATURES, LISTENS_KEPT, RECENT_LISTENS
 from interlude.features.state import Level, ListenerState, Profile, Stream
 from interlude.features.vector import vector
 from tests.unit.features.histories import fold_all, histories, long_history, seeds
@@ -92,12 +93,82 @@ def test_a_value_cut_anywhere_or_followed_by_anything_is_refused(state: Listener
             decode_hot(damaged)
 
 
-@pytest.mark.parametrize("version", [0, LAYOUT_VERSION + 1, 255])
-def test_another_layout_is_refused(version: int) -> None:
+@pytest.mark.parametrize("version", [0, STATE_LAYOUT_VERSION + 1, 255])
+def test_a_state_of_another_layout_is_refused(version: int) -> None:
     with pytest.raises(CorruptValue, match=f"layout {version}"):
         decode_state(bytes((version,)) + encode_state(FULL)[1:])
+
+
+@pytest.mark.parametrize("version", [0, HOT_LAYOUT_VERSION - 1, HOT_LAYOUT_VERSION + 1, 255])
+def test_features_of_another_layout_are_refused(version: int) -> None:
     with pytest.raises(CorruptValue, match=f"layout {version}"):
         decode_hot(bytes((version,)) + encode_hot(FULL)[1:])
+
+
+def test_features_as_layout_1_wrote_them_are_refused() -> None:
+    mark = encode_hot(FULL)[1:5]
+    with pytest.raises(CorruptValue, match="39 bytes"):
+        decode_hot(b"\x01" + mark + struct.pack("<BBq6f", Level.FREE, 15, 1_700_000_000_000, *vector(FULL)))
+
+
+def test_a_state_written_before_features_changed_their_layout_is_still_read() -> None:
+    assert encode_state(FULL)[0] == 1
+
+
+# Where the fields of `f:` lie: tracks of the session, number of recent listens, then six times and the streak's track.
+_TRACKS, _RECENTS, _NEWEST, _SESSION_BEGAN, _HOUR_BEGAN, _STREAK, _DISMISS, _CONVERSION = 7, 8, 9, 17, 25, 33, 41, 49
+_HEARD_MS = fold_all(long_history(seed=3, size=30)).listens.played_at_ms[-8:]
+
+
+def _with(value: bytes, place: int, field: bytes) -> bytes:
+    return value[:place] + field + value[place + len(field) :]
+
+
+@pytest.mark.parametrize("place", [_NEWEST, _SESSION_BEGAN, _HOUR_BEGAN, _STREAK, _DISMISS, _CONVERSION])
+def test_a_negative_time_or_track_is_refused(place: int) -> None:
+    with pytest.raises(CorruptValue):
+        decode_hot(_with(encode_hot(FULL), place, struct.pack("<q", -2)))
+
+
+@pytest.mark.parametrize("place", [_SESSION_BEGAN, _HOUR_BEGAN])
+def test_what_begins_after_the_newest_listen_is_refused(place: int) -> None:
+    (newest_ms,) = struct.unpack("<q", _HEARD_MS)
+    value = encode_hot(FULL)
+    assert decode_hot(_with(value, place, struct.pack("<q", newest_ms))).newest_listen_ms == newest_ms
+    with pytest.raises(CorruptValue, match="out of time"):
+        decode_hot(_with(value, place, struct.pack("<q", newest_ms + 1)))
+
+
+@pytest.mark.parametrize("tracks", [0, LISTENS_KEPT + 1])
+def test_an_impossible_number_of_tracks_in_a_session_is_refused(tracks: int) -> None:
+    with pytest.raises(CorruptValue, match=f"session of {tracks} tracks"):
+        decode_hot(_with(encode_hot(FULL), _TRACKS, bytes((tracks,))))
+
+
+@pytest.mark.parametrize("recents", [0, RECENT_LISTENS + 1])
+def test_an_impossible_number_of_recent_listens_is_refused(recents: int) -> None:
+    value = _with(encode_hot(FULL), _RECENTS, bytes((recents,)))
+    with pytest.raises(CorruptValue, match=f"{recents} recent listens, or"):
+        decode_hot(value[: -4 * RECENT_LISTENS] + bytes(4 * recents))
+
+
+@pytest.mark.parametrize(
+    ("place", "field"),
+    [
+        (_TRACKS, b"\1"),
+        (_SESSION_BEGAN, struct.pack("<q", 1)),
+        (_HOUR_BEGAN, struct.pack("<q", 1)),
+        (_STREAK, struct.pack("<q", 7)),
+    ],
+)
+def test_a_session_without_a_listen_is_refused(place: int, field: bytes) -> None:
+    with pytest.raises(CorruptValue, match="without a listen"):
+        decode_hot(_with(encode_hot(fold_all([GOLD])), place, field))
+
+
+def test_recent_listens_without_a_listen_are_refused() -> None:
+    with pytest.raises(CorruptValue, match="without a listen"):
+        decode_hot(_with(encode_hot(fold_all([GOLD])), _RECENTS, b"\1") + bytes(4))
 
 
 def test_the_vector_of_another_schema_is_refused() -> None:
@@ -122,12 +193,11 @@ def test_a_zone_that_is_no_text_is_refused() -> None:
 
 
 @settings(max_examples=100)
-@given(st.binary(max_size=120), st.booleans())
-def test_random_bytes_are_refused_or_read_and_nothing_else(noise: bytes, begins_well: bool) -> None:
-    value = bytes((LAYOUT_VERSION,)) + noise if begins_well else noise
+@given(st.binary(max_size=160), st.sampled_from([b"", bytes((STATE_LAYOUT_VERSION,)), encode_hot(FULL)[:5]]))
+def test_random_bytes_are_refused_or_read_and_nothing_else(noise: bytes, beginning: bytes) -> None:
     for decode in (decode_state, decode_hot):
         with suppress(CorruptValue):
-            decode(value)
+            decode(beginning + noise)
 
 
 @settings(max_examples=100)
@@ -137,3 +207,12 @@ def test_one_wrong_byte_is_refused_or_read_and_nothing_else(place: int, flipped:
     value[place] ^= flipped
     with suppress(CorruptValue):
         decode_state(bytes(value))
+
+
+@settings(max_examples=100)
+@given(st.integers(0, len(encode_hot(FULL)) - 1), st.integers(1, 255))
+def test_one_wrong_byte_of_features_is_refused_or_read_and_nothing_else(place: int, flipped: int) -> None:
+    value = bytearray(encode_hot(FULL))
+    value[place] ^= flipped
+    with suppress(CorruptValue):
+        decode_hot(bytes(value))

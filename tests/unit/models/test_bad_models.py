@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from devstack.bad_models import BAD_MODELS
 from interlude.models.store import ModelStore
 from services.decision.champion import ChampionWatcher
-from tests.bad_models import BAD_MODELS
 from tests.models import KEYS, promote
 
 
@@ -16,7 +16,7 @@ def test_it_is_refused_and_the_one_before_serves_on(tmp_path: Path, name: str) -
     watcher = ChampionWatcher(store, KEYS.model_public_key, lambda _version: None, refused.append)
     good = promote(store)
     watcher.refresh()
-    bad = BAD_MODELS[name]()
+    bad = BAD_MODELS[name](KEYS)
     bad.put(tmp_path)
     watcher.refresh()
     assert refused == [bad.check]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from interlude.contacts.campaign import Campaign
+from interlude.contacts.campaign import Campaign, Campaigns
 from interlude.contacts.leases import BudgetUnavailable
 from interlude.contacts.ledger import Outcome, Reservation, ReservationRequest
 from interlude.servicekit.errors import Unavailable
@@ -53,6 +53,13 @@ class FakeRedis:
 
 
 @dataclass
+class FakeCampaigns:
+    """Campaigns that a test changes."""
+
+    current: Campaigns
+
+
+@dataclass
 class FakeProfiles:
     redis: FakeRedis
 
@@ -71,6 +78,8 @@ class FakePhones:
 class FakeLedger:
     redis: FakeRedis
     refusals: dict[int, Reservation] = field(default_factory=dict)
+    withheld: set[int] = field(default_factory=set)
+    """Customers whose contact was withheld."""
 
     def reserve(self, requests: Sequence[ReservationRequest]) -> list[Reservation]:
         self.redis.faults.before_call()
@@ -79,6 +88,8 @@ class FakeLedger:
         return answers
 
     def _reserve(self, request: ReservationRequest) -> Reservation:
+        if request.withheld:
+            self.withheld.add(request.customer_id)
         if request.customer_id in self.refusals:
             return self.refusals[request.customer_id]
         marker = (request.customer_id, request.campaign.campaign_id)

@@ -7,6 +7,7 @@ import pytest
 
 from interlude.contacts.campaign import Campaign, Campaigns
 from interlude.contacts.caps import CapKind
+from interlude.contacts.experiment import assign
 from interlude.contacts.ledger import LedgerUnavailable, Outcome, Reservation
 from interlude.features.state import Level
 from interlude.servicekit.errors import Unavailable
@@ -21,6 +22,7 @@ from tests.unit.sms.fakes import (
     UNCERTAIN,
     Crash,
     FakeBudgets,
+    FakeCampaigns,
     FakeJournal,
     FakeLedger,
     FakeOperator,
@@ -46,6 +48,7 @@ class World:
 
     def __init__(self, faults: Faults | None = None) -> None:
         self.faults = faults or Faults()
+        self.campaigns = FakeCampaigns(CAMPAIGNS)
         self.redis = FakeRedis(self.faults, dict.fromkeys(range(1, 20), PROFILE))
         self.ledger = FakeLedger(self.redis)
         self.budgets = FakeBudgets()
@@ -60,7 +63,7 @@ class World:
         told = self.outbox.told
         self.outbox = FakeOutbox(told)
         self.dispatcher = Dispatcher(
-            campaigns=CAMPAIGNS,
+            campaigns=self.campaigns,
             profiles=FakeProfiles(self.redis),
             phones=FakePhones(),
             budgets=self.budgets,
@@ -129,6 +132,77 @@ def test_a_rule_or_the_ledger_ends_a_request_without_a_message() -> None:
         "premium-day/99": (Status.SUPPRESSED, Reason.UNKNOWN_CUSTOMER),
     }
     assert world.operator.got == []
+
+
+def _hold_out(world: World) -> set[int]:
+    """Half of all customers; returns who among the first nineteen."""
+    campaign = Campaign(campaign_id="premium-day", holdout_share=0.5)
+    world.campaigns.current = Campaigns(campaigns=(campaign,))
+    return {number for number in range(1, 20) if assign(campaign, number).holdout}
+
+
+def test_who_is_held_out_has_a_place_in_the_ledger_and_gets_no_message() -> None:
+    world = World()
+    held_out = _hold_out(world)
+    world.run([_request(number) for number in range(1, 20)])
+    assert {number for number in range(1, 20) if world.ends()[f"premium-day/{number}"][1] is Reason.HOLDOUT} == held_out
+    assert world.ledger.withheld == held_out
+    assert world.operator.got == [f"+{number}" for number in range(1, 20) if number not in held_out]
+    assert world.budgets.used == 19 - len(held_out)
+
+
+def test_who_is_held_out_is_capped_and_has_no_discount_like_everybody() -> None:
+    world = World()
+    one, two, *_ = sorted(_hold_out(world))
+    world.ledger.refusals = {one: Reservation(Outcome.CAPPED, CapKind.DAY)}
+    world.run([_request(one)])
+    world.budgets.left = 0
+    world.run([_request(two)])
+    assert world.ends() == {
+        f"premium-day/{one}": (Status.SUPPRESSED, Reason.FREQUENCY_CAP),
+        f"premium-day/{two}": (Status.SUPPRESSED, Reason.BUDGET_SPENT),
+    }
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("at", range(1, 9))
+def test_whichever_call_the_process_dies_in_who_is_held_out_stays_so(at: int, after: bool) -> None:
+    world = World(Faults(at, after))
+    held_out = _hold_out(world)
+    world.run([_request(number) for number in held_out])
+    assert set(world.ends().values()) == {(Status.SUPPRESSED, Reason.HOLDOUT)}
+    assert world.operator.got == []
+
+
+def test_a_holdout_that_begins_while_a_message_waits_stops_it() -> None:
+    world = World()
+    world.operator.is_bound = False
+    with pytest.raises(Unavailable):
+        world.dispatcher.dispatch([_request(number) for number in range(1, 20)])
+    held_out = _hold_out(world)
+    world.operator.is_bound = True
+    world.run([_request(number) for number in range(1, 20)])
+    assert len(world.operator.got) == 19 - len(held_out)
+
+
+def test_a_holdout_that_begins_while_the_operator_throttles_stops_it() -> None:
+    world = World()
+    world.operator.answers = {f"+{number}": [THROTTLED] for number in range(1, 20)}
+    with pytest.raises(Unavailable):
+        world.dispatcher.dispatch([_request(number) for number in range(1, 20)])
+    held_out = _hold_out(world)
+    world.run([_request(number) for number in range(1, 20)])
+    assert len(world.operator.got) == 19 - len(held_out)
+    assert world.ledger.withheld == set()
+
+
+def test_campaigns_that_change_hold_from_the_next_request_on() -> None:
+    world = World()
+    world.run([_request(1)])
+    world.campaigns.current = Campaigns(campaigns=(Campaign(campaign_id="premium-day", enabled=False),))
+    world.run([_request(2)])
+    assert world.ends()["premium-day/2"] == (Status.SUPPRESSED, Reason.UNKNOWN_CAMPAIGN)
+    assert world.operator.got == ["+1"]
 
 
 def test_another_request_for_the_same_campaign_is_already_sent() -> None:

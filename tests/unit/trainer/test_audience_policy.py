@@ -1,14 +1,18 @@
 """Who is not even scored, and what a request for a text says."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from interlude.contacts.campaign import Campaign
+from interlude.contacts.experiment import assign
 from interlude.events.topics import Topic
 from interlude.features.state import Level, Profile
 from interlude.v1 import events_pb2 as pb
 from services.trainer.audience import Member
-from services.trainer.audience_policy import Reason, exclusion
+from services.trainer.audience_policy import Reason, exclusion, verdict
+from services.trainer.commands import NoSuchAudience, find_campaign
 from services.trainer.sms_requests import FLUSH_EVERY, Mailing, write_requests
 
 GOOD = Profile(1, Level.FREE, active=True, consent_player_offers=False, consent_sms=True)
@@ -29,6 +33,50 @@ MAILING = Mailing("upgrade", "v1", requested_at_ms=1_700_000_000_000, expires_at
 )
 def test_exclusions(profile: Profile | None, expected: Reason | None) -> None:
     assert exclusion(profile) is expected
+
+
+HOLDING_OUT = Campaign(campaign_id="upgrade", holdout_share=0.5)
+HELD_OUT = next(number for number in range(100) if assign(HOLDING_OUT, number).holdout)
+TREATED = next(number for number in range(100) if not assign(HOLDING_OUT, number).holdout)
+
+
+@pytest.mark.parametrize(
+    ("customer_id", "score", "expected"),
+    [
+        (TREATED, 0.5, Reason.REQUESTED),
+        (TREATED, 0.49, Reason.BELOW_THRESHOLD),
+        (TREATED, float("nan"), Reason.BELOW_THRESHOLD),
+        (HELD_OUT, 0.5, Reason.HOLDOUT),
+        (HELD_OUT, 0.49, Reason.BELOW_THRESHOLD),
+    ],
+)
+def test_verdicts(customer_id: int, score: float, expected: Reason) -> None:
+    assert verdict(HOLDING_OUT, customer_id, score, threshold=0.5) is expected
+
+
+@pytest.mark.parametrize(
+    ("campaign_id", "problem"),
+    [
+        ("", "there is no campaign ''"),
+        ("other", "there is no campaign 'other'"),
+        ("off", "campaign off is switched off"),
+        ("over", "campaign over runs from"),
+        ("later", "campaign later runs from"),
+    ],
+)
+def test_nobody_is_scored_where_every_text_would_be_suppressed(tmp_path: Path, campaign_id: str, problem: str) -> None:
+    path = tmp_path / "campaigns.yaml"
+    path.write_text(
+        "campaigns:\n"
+        "  - {campaign_id: upgrade, ends_at: 2023-11-15T00:00:00Z}\n"
+        "  - {campaign_id: 'off', enabled: false}\n"
+        "  - {campaign_id: over, ends_at: 2023-11-14T00:00:00Z}\n"
+        "  - {campaign_id: later, starts_at: 2023-11-15T00:00:00Z}\n"
+    )
+    now_ms = MAILING.requested_at_ms
+    assert find_campaign(str(path), "upgrade", now_ms).campaign_id == "upgrade"
+    with pytest.raises(NoSuchAudience, match=problem):
+        find_campaign(str(path), campaign_id, now_ms)
 
 
 class RecordingProducer:

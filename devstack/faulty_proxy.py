@@ -4,16 +4,13 @@ import random
 import socket
 import struct
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from enum import Enum, auto
-from pathlib import Path
 from typing import Final, Self
 from urllib.parse import urlsplit
 
 from devstack.ports import LOOPBACK
-from devstack.stack import Stack
-from tests.integration.decision_scene import DecisionScene, running
 
 _CHUNK_BYTES: Final = 65536
 _RESET: Final = struct.pack("ii", 1, 0)
@@ -51,15 +48,18 @@ def now_and_then(seed: int, slow: float, reset: float) -> Choice:
 
 
 class FaultyProxy:
-    """Listens on a port of its own and passes on to `target` (host, port), as `choice` says for each piece that comes back."""
+    """Listens on a port of its own and passes on to the server of a URL, as `choice` says for each piece that comes back."""
 
-    def __init__(self, target: tuple[str, int], *, slow_seconds: float = 0.02) -> None:
+    def __init__(self, url: str, *, slow_seconds: float = 0.02) -> None:
+        """`url` has host and port."""
         self.choice: Choice = always(Fault.NONE)
-        self._target = target
+        target = urlsplit(url)
+        self._target = (str(target.hostname), target.port or 0)
         self._slow_seconds = slow_seconds
         self._never = threading.Event()
         self._listener = socket.create_server((LOOPBACK, 0))
-        self.port: Final[int] = self._listener.getsockname()[1]
+        self.url: Final[str] = target._replace(netloc=f"{LOOPBACK}:{self._listener.getsockname()[1]}").geturl()
+        """The same as the server's, but by way of the proxy."""
         self._sockets: list[socket.socket] = []
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
 
@@ -93,6 +93,8 @@ class FaultyProxy:
             _reset(client)
             return
         self._sockets.append(server)
+        for each in (client, server):
+            each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for thread in (
             threading.Thread(target=self._pump, args=(client, server, always(Fault.NONE)), daemon=True),
             threading.Thread(target=self._pump, args=(server, client, self._chosen), daemon=True),
@@ -123,13 +125,3 @@ class FaultyProxy:
 def _reset(connection: socket.socket) -> None:
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
     connection.close()
-
-
-@contextmanager
-def behind_a_proxy(stack: Stack, directory: Path, front: str) -> Iterator[tuple[DecisionScene, FaultyProxy]]:
-    """A decision service whose way to Redis is the proxy; what the test itself does in Redis does not pass it."""
-    target = urlsplit(stack.redis)
-    with FaultyProxy((str(target.hostname), target.port or 0)) as proxy:
-        url = target._replace(netloc=f"{LOOPBACK}:{proxy.port}").geturl()
-        with running(stack, directory, front=front, settings={"DECISION_REDIS_URL": url}) as scene:
-            yield scene, proxy

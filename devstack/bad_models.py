@@ -13,10 +13,10 @@ import onnx
 from onnx import TensorProto, helper
 
 from devstack.keys import Keys, generate_keys
+from devstack.models import STINGY, ModelSpec
 from interlude.features.schema import FEATURE_NAMES, FINGERPRINTS
 from interlude.models.manifest import Manifest, RefusedModel, sign
 from interlude.models.store import MODEL_BYTES_LIMIT
-from tests.models import KEYS, STINGY, ModelSpec
 
 _SPEC: Final = ModelSpec(STINGY - 1.0)
 _WIDTH: Final = len(FEATURE_NAMES)
@@ -59,10 +59,10 @@ def point(store: Path, version: str) -> None:
 
 def _bad(
     check: str,
+    keys: Keys,
     *,
     model: bytes | None = None,
     sent: bytes | None = None,
-    keys: Keys = KEYS,
     document: bytes | None = None,
     version: str = "",
     model_bytes: int | None = None,
@@ -85,13 +85,13 @@ def _version(document: bytes) -> str:
         return hashlib.sha256(document).hexdigest()[:16]
 
 
-def _unsigned(signature: bytes | None, check: str) -> BadModel:
-    good = _bad(check, training_source=f"signature {signature!r}")
+def _unsigned(signature: bytes | None, check: str, keys: Keys) -> BadModel:
+    good = _bad(check, keys, training_source=f"signature {signature!r}")
     return BadModel(check, good.document, signature, good.model, good.version)
 
 
-def _changed_after_signing() -> BadModel:
-    good = _bad("signature", training_source="signed")
+def _changed_after_signing(keys: Keys) -> BadModel:
+    good = _bad("signature", keys, training_source="signed")
     return BadModel("signature", good.document.replace(b"0.5", b"0.1"), good.signature, good.model, good.version)
 
 
@@ -140,7 +140,7 @@ _TWO: Final = (
 _UNLIKE: Final = [{"features": [0.0] * _WIDTH, "probability": 0.9}]
 _NARROW: Final = [{"features": [0.0], "probability": 0.5}]
 
-BAD_MODELS: Final[dict[str, Callable[[], BadModel]]] = {
+BAD_MODELS: Final[dict[str, Callable[[Keys], BadModel]]] = {
     "truncated": partial(_bad, "hash", sent=_SPEC.file[:200], training_source="truncated"),
     "truncated and signed": partial(_bad, "load", model=_SPEC.file[: len(_SPEC.file) // 2]),
     "empty and signed": partial(_bad, "load", model=b""),
@@ -150,36 +150,40 @@ BAD_MODELS: Final[dict[str, Callable[[], BadModel]]] = {
     "without a signature": partial(_unsigned, None, "missing"),
     "empty signature": partial(_unsigned, b"", "signature"),
     "signature of zeros": partial(_unsigned, bytes(64), "signature"),
-    "signed by another": lambda: _bad("signature", keys=generate_keys(), training_source="another"),
+    "signed by another": lambda _: _bad("signature", generate_keys(), training_source="another"),
     "changed after signing": _changed_after_signing,
-    "loop": lambda: _bad("operators", model=_looping()),
-    "chance": lambda: _bad("operators", model=_graph("RandomUniformLike")),
-    "operator of another domain": lambda: _bad("operators", model=_graph(domain="com.example")),
-    "external data": lambda: _bad("external", model=_external()),
-    "unknown feature": lambda: _bad("features", features=["shoe_size", *FEATURE_NAMES[1:]]),
-    "changed feature": lambda: _bad(
-        "features", fingerprints=list({**FINGERPRINTS, FEATURE_NAMES[0]: "0" * 12}.values())
+    "loop": lambda keys: _bad("operators", keys, model=_looping()),
+    "chance": lambda keys: _bad("operators", keys, model=_graph("RandomUniformLike")),
+    "operator of another domain": lambda keys: _bad("operators", keys, model=_graph(domain="com.example")),
+    "external data": lambda keys: _bad("external", keys, model=_external()),
+    "unknown feature": lambda keys: _bad("features", keys, features=["shoe_size", *FEATURE_NAMES[1:]]),
+    "changed feature": lambda keys: _bad(
+        "features", keys, fingerprints=list({**FINGERPRINTS, FEATURE_NAMES[0]: "0" * 12}.values())
     ),
-    "other schema": lambda: _bad("features", fingerprints=list(_OTHERS.values())),
-    "fewer features than fingerprints": lambda: _bad("features", features=list(FEATURE_NAMES[1:])),
-    "feature twice": lambda: _bad("features", features=[FEATURE_NAMES[0]] * _WIDTH),
-    "feature that is no text": lambda: _bad("features", features=[7] * _WIDTH),
-    "input of another name": lambda: _bad("shape", model=_graph(inputs=(("x", TensorProto.FLOAT, ["rows", _WIDTH]),))),
-    "input of another width": lambda: _bad(
-        "shape", model=_graph(inputs=(("features", TensorProto.FLOAT, ["rows", 5]),))
+    "other schema": lambda keys: _bad("features", keys, fingerprints=list(_OTHERS.values())),
+    "fewer features than fingerprints": lambda keys: _bad("features", keys, features=list(FEATURE_NAMES[1:])),
+    "feature twice": lambda keys: _bad("features", keys, features=[FEATURE_NAMES[0]] * _WIDTH),
+    "feature that is no text": lambda keys: _bad("features", keys, features=[7] * _WIDTH),
+    "input of another name": lambda keys: _bad(
+        "shape", keys, model=_graph(inputs=(("x", TensorProto.FLOAT, ["rows", _WIDTH]),))
     ),
-    "input of a fixed number of rows": lambda: _bad(
-        "shape", model=_graph(inputs=(("features", TensorProto.FLOAT, [3, _WIDTH]),))
+    "input of another width": lambda keys: _bad(
+        "shape", keys, model=_graph(inputs=(("features", TensorProto.FLOAT, ["rows", 5]),))
     ),
-    "input of doubles": lambda: _bad("shape", model=_graph(inputs=_DOUBLES, kind=TensorProto.DOUBLE)),
-    "two inputs": lambda: _bad("shape", model=_graph(inputs=_TWO)),
-    "output of another name": lambda: _bad("shape", model=_graph(output="label")),
-    "output of doubles": lambda: _bad("shape", model=_graph("Cast", kind=TensorProto.DOUBLE, to=TensorProto.DOUBLE)),
-    "answers that are not numbers": lambda: _bad("golden", model=_graph("Sqrt"), golden=_GOLDEN),
-    "infinite answers": lambda: _bad(
-        "golden", model=_graph("Exp"), golden=[{**_GOLDEN[0], "features": [1e6] * _WIDTH}]
+    "input of a fixed number of rows": lambda keys: _bad(
+        "shape", keys, model=_graph(inputs=(("features", TensorProto.FLOAT, [3, _WIDTH]),))
     ),
-    "one answer for all rows": lambda: _bad("golden", model=_graph("ReduceMax")),
+    "input of doubles": lambda keys: _bad("shape", keys, model=_graph(inputs=_DOUBLES, kind=TensorProto.DOUBLE)),
+    "two inputs": lambda keys: _bad("shape", keys, model=_graph(inputs=_TWO)),
+    "output of another name": lambda keys: _bad("shape", keys, model=_graph(output="label")),
+    "output of doubles": lambda keys: _bad(
+        "shape", keys, model=_graph("Cast", kind=TensorProto.DOUBLE, to=TensorProto.DOUBLE)
+    ),
+    "answers that are not numbers": lambda keys: _bad("golden", keys, model=_graph("Sqrt"), golden=_GOLDEN),
+    "infinite answers": lambda keys: _bad(
+        "golden", keys, model=_graph("Exp"), golden=[{**_GOLDEN[0], "features": [1e6] * _WIDTH}]
+    ),
+    "one answer for all rows": lambda keys: _bad("golden", keys, model=_graph("ReduceMax")),
     "no golden rows": partial(_bad, "golden", golden=[]),
     "other golden rows": partial(_bad, "golden", golden=_UNLIKE),
     "narrow golden rows": partial(_bad, "golden", golden=_NARROW),
@@ -199,4 +203,4 @@ BAD_MODELS: Final[dict[str, Callable[[], BadModel]]] = {
         _bad, "manifest", document=_SPEC.manifest.to_json().replace(b'"threshold":0.5', b'"threshold":1e999')
     ),
 }
-"""What makes each: only when it is asked for."""
+"""What makes each, signed with the given keys where it is signed: only when it is asked for."""
