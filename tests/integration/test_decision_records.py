@@ -3,18 +3,23 @@
 import base64
 import secrets
 from collections.abc import Callable, Iterator
+from functools import cache
 
 import grpc
 import pytest
 from confluent_kafka import Message
 
 from devstack.stack import Stack
-from interlude.contacts.campaign import DEFAULT_CAMPAIGNS
+from interlude.contacts.campaign import DEFAULT_CAMPAIGNS, Campaigns
 from interlude.events.topics import PARTITIONER, Topic
+from interlude.features.codec import hot_key
 from interlude.features.schema import SCHEMA_VERSION
+from interlude.models.scorer import load_scorer
 from interlude.servicekit.producing import RecordProducer
 from interlude.v1 import decision_pb2 as pb
 from interlude.v1 import events_pb2
+from services.decision.champion import Serving
+from services.decision.replay import differences, replay
 from services.decision.tokens import VALID_MS, Shown, TokenIssuer
 from tests.integration.decision_scene import (
     PATIENT_S,
@@ -72,6 +77,10 @@ def test_every_decision_is_logged_once_with_what_it_was_made_from(scene: Decisio
         answer.ClearField("outcome_token")
         assert line.response == answer
         assert (line.contacts_in_period, line.HasField("since_last_contact_ms")) == (0, False)
+        assert line.listener == scene.redis.get(hot_key(line.request.customer_id))
+        assert (line.contacts, line.budget) == (b"", pb.BUDGET_STATE_OPEN)
+        assert line.reservation == pb.RESERVATION_STATE_RESERVED
+        assert line.campaigns_version == DEFAULT_CAMPAIGNS.version
 
 
 def test_a_logged_decision_carries_its_contacts_and_cloud_event_headers(scene: DecisionScene) -> None:
@@ -114,6 +123,50 @@ def test_a_token_used_again_is_the_same_event_and_another_kind_is_another(scene:
     assert _report(scene, token) != _report(scene, token, events_pb2.AD_EVENT_KIND_IMPRESSION)
 
 
+def test_a_report_made_again_is_answered_alike_and_not_written_again(scene: DecisionScene) -> None:
+    customer_id = scene.new_listener()
+    token = scene.decide(customer_id).outcome_token
+    before = scene.sample("interlude_decision_repeated_outcomes_total")
+    assert len({_report(scene, token) for _ in range(3)}) == 1
+    impression = _report(scene, token, events_pb2.AD_EVENT_KIND_IMPRESSION)
+    records = read_topic(scene.stack.kafka, Topic.AD_EVENTS, _about(customer_id), 2)
+    events = [events_pb2.AdEvent.FromString(value_of(record)) for record in records]
+    assert sorted(event.kind for event in events) == [events_pb2.AD_EVENT_KIND_IMPRESSION, _CLICK]
+    assert impression in {event.event_id for event in events}
+    assert scene.sample("interlude_decision_repeated_outcomes_total") == before + 2
+
+
+def test_decisions_replay_bit_for_bit_from_what_is_in_kafka_and_in_the_model_store(scene: DecisionScene) -> None:
+    customers = [scene.new_listener() for _ in range(5)] + [secrets.randbits(63)]
+    for customer_id in [*customers, *customers]:  # the second time they have been contacted
+        scene.decide(customer_id, next_track_id=7)
+    records = read_topic(scene.stack.kafka, Topic.DECISIONS, _about(*customers), 12)
+    lines = [pb.DecisionLogged.FromString(value_of(record)) for record in records]
+    assert {line.response.reason for line in lines} == {
+        pb.REASON_SHOW,
+        pb.REASON_MINIMUM_GAP,
+        pb.REASON_UNKNOWN_CUSTOMER,
+    }
+    for line in lines:
+        again = replay(line, lambda version: _campaigns(scene, version), lambda version: _serving(scene, version))
+        assert differences(line.response, again) == []
+        assert again.SerializeToString() == line.response.SerializeToString()
+
+
+@cache
+def _campaigns(scene: DecisionScene, version: str) -> Campaigns:
+    record = read_topic(scene.stack.kafka, Topic.CAMPAIGNS, lambda record: record.key() == version.encode(), 1)[0]
+    campaigns = Campaigns.model_validate_json(value_of(record))
+    assert campaigns.version == version
+    return campaigns
+
+
+@cache
+def _serving(scene: DecisionScene, version: str) -> Serving:
+    stored = scene.store.load(version, KEYS.model_public_key)
+    return Serving(version, load_scorer(stored), stored.manifest.threshold)
+
+
 def _issued(scene: DecisionScene, *, ago_ms: int, key: bytes) -> bytes:
     answer = scene.decide(scene.new_listener())
     record = read_topic(
@@ -137,10 +190,12 @@ def test_an_expired_token_is_refused(scene: DecisionScene) -> None:
 
 
 def test_a_forged_token_is_refused(scene: DecisionScene) -> None:
+    before = scene.sample("interlude_decision_refused_tokens_total", cause="forged")
     assert "not issued" in _token_refusal(scene, _issued(scene, ago_ms=0, key=secrets.token_bytes(32)))
     token = scene.decide(scene.new_listener()).outcome_token
     assert "not issued" in _token_refusal(scene, token[:-1] + bytes([token[-1] ^ 1]))
     _token_refusal(scene, b"")
+    assert scene.sample("interlude_decision_refused_tokens_total", cause="forged") == before + 3
 
 
 @pytest.mark.parametrize(
