@@ -41,6 +41,7 @@ def describe_system(system: System) -> dict[str, Any]:
         "decision": system.addresses.decision,
         "metrics": {service.value: system.metrics_url(service) for service in system.services},
         "model_store": str(system.environments.model_store),
+        "model_public_key": system.environments.keys.model_public_key,
         "trainer_environment": str(TRAINER_ENVIRONMENT),
     }
 
