@@ -26,8 +26,12 @@ def campaigns_in(bootstrap: str) -> dict[str, Campaigns]:
     version of the service does not take any more."""
     documents = {}
     for record in read_topic(bootstrap, Topic.CAMPAIGNS):
-        value = record.value()
+        version, value = _text(record.key()), record.value()
         if value:
-            campaigns = parse_campaigns(value, f"the document {(record.key() or b'').decode()} in {Topic.CAMPAIGNS}")
-            documents[campaigns.version] = campaigns
+            # Under the version that decisions name: fields that were added since would give it another.
+            documents[version] = parse_campaigns(value, f"document {version} in topic {Topic.CAMPAIGNS}")
     return documents
+
+
+def _text(key: str | bytes | None) -> str:
+    return key.decode() if isinstance(key, bytes) else key or ""
