@@ -1,11 +1,14 @@
 """`make bench-policy`: measure, print, and write `var/measured/policy.json`."""
 
 import argparse
+import json
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Final
 
-from bench.measured import Figure, write_figures
-from bench.policy import chances, cost, explains, explanations, mutation, races, replays
+from bench.measured import DIRECTORY, Figure, write_figures
+from bench.policy import chances, cost, explains, explanations, races, replays
 from devstack.places import REPOSITORY
 from services.decision import native_front
 
@@ -23,6 +26,13 @@ def _golden_cases() -> dict[str, Figure]:
     return {"golden_cases": Figure(count, "files", "decisions with their explanations, for people to read")}
 
 
+def _mutation() -> dict[str, Figure]:
+    """In a process of its own: a mutant has to import the policy itself."""
+    subprocess.run([sys.executable, "-m", "bench.policy.mutation"], check=True)
+    figures = json.loads((DIRECTORY / "mutation.json").read_text())["figures"]
+    return {name: Figure(**figure) for name, figure in figures.items()}
+
+
 MEASUREMENTS: Final[dict[str, Measurement]] = {
     "races": lambda: races.measure(_fronts()),
     "replays": lambda: replays.measure(_fronts()[0]),
@@ -31,15 +41,18 @@ MEASUREMENTS: Final[dict[str, Measurement]] = {
     "chances": chances.measure,
     "cost": cost.measure,
     "golden": _golden_cases,
-    "mutation": mutation.measure,
+    "mutation": _mutation,
 }
 
 
 def main() -> None:
     """Run the measurements."""
     parser = argparse.ArgumentParser(prog="python -m bench.policy", description=__doc__)
-    parser.add_argument("only", nargs="*", choices=[*MEASUREMENTS, []], help="without any: all, some ten minutes")
+    parser.add_argument("only", nargs="*", metavar="ONLY", help="without any: all, some twenty minutes")
     only = parser.parse_args().only
+    unknown = set(only) - set(MEASUREMENTS)
+    if unknown:
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(MEASUREMENTS)}")
     figures: dict[str, Figure] = {}
     for name, measure in MEASUREMENTS.items():
         if not only or name in only:
