@@ -11,7 +11,7 @@ import pytest
 
 from devstack.ports import LOOPBACK, free_port
 from services.decision.fronts import Front
-from services.decision.grpcio_front import GrpcioFront
+from services.decision.grpcio_front import PENDING_LIMIT, GrpcioFront
 from services.decision.methods import METHODS, Reply, path_of
 from services.decision.native_front import NativeFront
 from tests.integration.decision_scene import FRONTS, PATIENT_S, until
@@ -98,6 +98,17 @@ def test_a_refusal_says_when_to_come_back(served: _Served, gate: _Gate) -> None:
     refused = counters.get("refused_in_flight", 0) + counters.get("refused_queue", 0)
     assert (counters["received"], counters["answered"]) == (_CALLS + 1 - unseen, ends["OK"] + 1)
     assert refused == ends["RESOURCE_EXHAUSTED"]
+
+
+@pytest.mark.parametrize("served", ["grpcio"], indirect=True)
+def test_grpcio_ends_at_once_what_would_only_expire_in_its_line(served: _Served, gate: _Gate) -> None:
+    first = served.begin(b"wait")
+    assert gate.reached.wait(PATIENT_S)
+    others = [served.begin(b"x") for _ in range(_CALLS)]
+    until(lambda: sum(call.done() for call in others) >= _CALLS - 2 * PENDING_LIMIT, "calls stay in the line")
+    assert {_end(call) for call in others if call.done()} == {_UNSEEN}
+    gate.open.set()
+    assert _end(first) == "OK"
 
 
 def test_it_serves_on_at_once_when_the_rush_is_over(served: _Served, gate: _Gate) -> None:
