@@ -6,8 +6,6 @@ from typing import Final
 
 import numpy as np
 import redis
-from skl2onnx import to_onnx
-from skl2onnx.common.data_types import FloatTensorType
 from sklearn.linear_model import LogisticRegression
 
 from interlude.features.codec import decode_hot, encode_hot, hot_key
@@ -16,6 +14,8 @@ from interlude.features.schema import FEATURE_NAMES, FINGERPRINTS
 from interlude.features.state import Level, Listen, ListenerState, Profile
 from interlude.models.manifest import GoldenRow, Manifest, sign
 from interlude.models.store import ModelStore
+from services.trainer.export import to_onnx_file, to_sklearn
+from services.trainer.linear import Linear
 
 SEED: Final = 20_141_001
 LISTENS_EACH: Final = 20
@@ -58,12 +58,7 @@ def publish_model(
 ) -> str:
     """Publish a logistic regression whose threshold lets `show_share` of the listeners pass; returns its version."""
     model = _model(intercept)
-    onnx = to_onnx(
-        model,
-        initial_types=[("features", FloatTensorType([None, len(FEATURE_NAMES)]))],
-        options={id(model): {"zipmap": False}},
-        target_opset=22,
-    ).SerializeToString()
+    onnx = to_onnx_file(model)
     probabilities = model.predict_proba(vectors)[:, 1]
     golden = tuple(
         GoldenRow(tuple(map(float, row)), float(probability))
@@ -85,12 +80,7 @@ def publish_model(
 
 
 def _model(intercept: float) -> LogisticRegression:
-    model = LogisticRegression()
-    model.classes_ = np.array([0, 1])
-    model.coef_ = np.array([WEIGHTS])
-    model.intercept_ = np.array([intercept])
-    model.n_features_in_ = len(FEATURE_NAMES)
-    return model
+    return to_sklearn(Linear(np.array(WEIGHTS), intercept))
 
 
 def _listener(random_source: random.Random, newest_ms: int) -> ListenerState:

@@ -2,9 +2,8 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from itertools import chain
 from typing import Any, Final, Self
 
 RECOVERED_SHARE: Final = 0.99
@@ -104,11 +103,11 @@ def degraded_share(windows: Sequence[Counts]) -> float:
     return _share(windows, lambda window: window.degraded, lambda window: window.calls)
 
 
-def versions_of(windows: Sequence[Counts]) -> set[str]:
-    """The models that answers were made with."""
-    return set(chain.from_iterable(window.versions for window in windows))
+def failed_share(windows: Sequence[Counts]) -> float:
+    """Of all calls, those that got no answer and were not late either; 0 without any."""
+    return _share(windows, lambda window: window.failed, lambda window: window.ended)
 
 
-def _share(windows: Sequence[Counts], part: Any, whole: Any) -> float:
+def _share(windows: Sequence[Counts], part: Callable[[Counts], int], whole: Callable[[Counts], int]) -> float:
     total = sum(whole(window) for window in windows)
     return sum(part(window) for window in windows) / total if total else 0.0

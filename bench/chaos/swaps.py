@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bench.chaos.findings import NONE, Finding, Goal, Relation
 from bench.chaos.ground import Ground, say
-from bench.chaos.reports import Report
+from bench.chaos.reports import Report, failed_share
 from bench.population import INTERCEPT, publish_model
 from bench.processes import resident_mib
 from bench.servers import SHOW_SHARE, Server
@@ -27,6 +27,8 @@ GROWTH_SHARE: Final = 0.05
 """Of resident memory, from the warm-up to the end."""
 _ROWS: Final = 1000
 """Listeners that a model is made for; all of them would only take longer."""
+_WINDOW_MS: Final = 500
+_WARM_UP_SECONDS: Final = 1.0
 _LONGEST_SECONDS: Final = 200.0
 _WITHIN_SECONDS: Final = 10.0
 _POLL_SECONDS: Final = 0.02
@@ -59,9 +61,11 @@ def measure(ground: Ground, front: str) -> list[Finding]:
         server = cleanup.enter_context(scene.service(front, models=directory, **settings))
         rate = LOAD_SHARE * ground.capacity(server)
         load = cleanup.enter_context(
-            ground.generator.open(server, [rate], [_LONGEST_SECONDS], window_ms=0, until_told=True)
+            ground.generator.open(server, [rate], [_LONGEST_SECONDS], window_ms=_WINDOW_MS, until_told=True)
         )
         say(front, f"swaps: {sizes.swaps} and {BAD_KINDS} kinds of bad files at {rate:,.0f}/s")
+        threading.Event().wait(_WARM_UP_SECONDS + sizes.calm_seconds)
+        began_s = time.time()
         swapper = Swapper(server, store, directory, versions)
         for _ in range(sizes.swaps_before):
             swapper.swap()
@@ -72,7 +76,7 @@ def measure(ground: Ground, front: str) -> list[Finding]:
                 swapper.offer(model)
             swapper.swap()
         after_mib = settled_mib(server.pid)
-        return findings_of(front, rate, load.report(), swapper, (before_mib, after_mib))
+        return findings_of(front, rate, load.report(), swapper, (before_mib, after_mib), began_s)
 
 
 def bad_kinds(count: int) -> list[str]:
@@ -135,9 +139,10 @@ def settled_mib(pid: int) -> float:
 
 
 def findings_of(
-    front: str, rate: float, report: Report, swapper: Swapped, memory_mib: tuple[float, float]
+    front: str, rate: float, report: Report, swapper: Swapped, memory_mib: tuple[float, float], began_s: float
 ) -> list[Finding]:
-    """From the report of the load during the swaps; `memory_mib` are after the warm-up and at the end."""
+    """From the report of the load during the swaps; `memory_mib` are after the warm-up and at the end, `began_s` (epoch
+    seconds) is when the first model was replaced: what failed before is the machine's own doing."""
     counts, (before_mib, after_mib) = report.all, memory_mib
     under = f"{front}, {len(swapper.promoted) - 1} swaps at {rate:.0f} calls/s"
     # Without a version are answers for which no model was asked, all of them degraded.
@@ -145,8 +150,12 @@ def findings_of(
     unknown = sum(count for version, count in counts.versions.items() if version not in known)
     growth = Goal(Relation.AT_MOST, GROWTH_SHARE)
     served = set(counts.versions) & set(swapper.promoted)
+    before = failed_share(report.between(report.started_s, began_s)[:-1])
+    meanwhile = failed_share(report.between(began_s, report.started_s + counts.seconds)[1:])
     findings = [
         ("failed", counts.failed, "calls", NONE),
+        ("failed_share", meanwhile, "of all calls from the first swap on", None),
+        ("failed_share_before", before, "of all calls before the first swap", None),
         ("unknown_versions", unknown, "answers of a model that was never promoted", NONE),
         ("bad_refused", swapper.refused, "files", Goal(Relation.IS, BAD_KINDS)),
         ("memory_growth", (after_mib - before_mib) / before_mib, f"of {before_mib:.1f} MiB resident", growth),

@@ -10,7 +10,7 @@ import copy
 import importlib.abc
 import importlib.util
 import os
-import signal
+import resource
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.machinery import ModuleSpec
@@ -39,8 +39,8 @@ _TESTS: Final = (
 )
 _LEFT_OUT: Final = ("every_combination", "whatever_its_shortcuts", "turns_the_answer", "each_way", "realised_shares")
 """Tests that take seconds: a fault that only they notice counts as survived."""
-_SECONDS: Final = 15
-"""A mutant that runs longer has been made to loop, which is noticed."""
+_CPU_SECONDS: Final = 10
+"""A mutant that takes more has been made to loop, which is noticed; the tests take one."""
 _AT_ONCE: Final = 2
 
 _OTHERS: Final[dict[type[ast.AST], tuple[type[ast.AST], ...]]] = {
@@ -141,7 +141,7 @@ def _try(mutant: Mutant | None) -> int:
     process = os.fork()
     if process:
         return process
-    signal.alarm(_SECONDS)
+    resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS))
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)
     os.dup2(silence, 2)

@@ -1,8 +1,11 @@
 """Sending records to Kafka: never blocking the caller, counting what could not be delivered."""
 
 import logging
+import os
+import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from confluent_kafka import KafkaError, Message, Producer
@@ -34,28 +37,28 @@ class RecordProducer:
         linger_ms: int = 0,
         on_undelivered: Callable[[str], None] = lambda _topic: None,
         keep: Keep = lambda _topic, _key, _value: False,
+        niceness: int = 0,
     ) -> None:
-        """`on_undelivered(topic)` is called for every record that was dropped or given up, unless `keep` kept it."""
+        """`on_undelivered(topic)` is called for every record that was dropped or given up, unless `keep` kept it. With a
+        `niceness` (1 to 19) Kafka's client does its work, which is in threads of its own, only while nobody else wants to."""
         self._on_undelivered = on_undelivered
         self._keep = keep
         self._undelivered = 0
-        self._producer = Producer(
-            {
-                "bootstrap.servers": bootstrap,
-                "client.id": client_id,
-                "partitioner": partitioner,
-                # A report of each delivery would cost the interpreter as much as sending: only failures are told.
-                "delivery.report.only.error": True,
-                "acks": "all",
-                "enable.idempotence": True,
-                "linger.ms": linger_ms,
-                "compression.type": "lz4",
-                "message.max.bytes": RECORD_BYTES_LIMIT,
-                "queue.buffering.max.messages": 100_000,
-                "queue.buffering.max.kbytes": 128 * 1024,
-            },
-            logger=logging.getLogger("kafka"),
-        )
+        settings = {
+            "bootstrap.servers": bootstrap,
+            "client.id": client_id,
+            "partitioner": partitioner,
+            # A report of each delivery would cost the interpreter as much as sending: only failures are told.
+            "delivery.report.only.error": True,
+            "acks": "all",
+            "enable.idempotence": True,
+            "linger.ms": linger_ms,
+            "compression.type": "lz4",
+            "message.max.bytes": RECORD_BYTES_LIMIT,
+            "queue.buffering.max.messages": 100_000,
+            "queue.buffering.max.kbytes": 128 * 1024,
+        }
+        self._producer = _started_with(niceness, lambda: Producer(settings, logger=logging.getLogger("kafka")))
 
     def send(self, topic: str, key: bytes | None, value: bytes | None, headers: KafkaHeaders | None = None) -> bool:
         """Queue one record and return at once; False when the queue is full and the record was dropped."""
@@ -102,3 +105,14 @@ class RecordProducer:
         )
         if not kept:
             self._on_undelivered(topic)
+
+
+def _started_with(niceness: int, start: Callable[[], Producer]) -> Producer:
+    """What `start` returns. On Linux a thread is as nice as the one that started it."""
+
+    def be_nice() -> None:
+        if niceness and sys.platform == "linux":
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
+
+    with ThreadPoolExecutor(1, initializer=be_nice) as starter:
+        return starter.submit(start).result()

@@ -29,7 +29,7 @@ from services.decision.grpcio_credentials import RenewedCredentials
 from services.decision.methods import METHODS, SERVICE_NAME, Handle, path_of
 from services.decision.retry_info import TRAILER, with_retry_info
 
-PENDING_LIMIT: Final = BATCH_LIMIT
+PENDING_LIMIT: Final = 2 * BATCH_LIMIT
 """Calls that have arrived and that the event loop has not taken up yet. More are ended by grpcio's core, as CANCELLED and without
 asking us. With its own limits (1,000, and 3,000 for certain), every call has expired by the time that it is taken up once more
 come than can be answered, and none is answered any more (`make chaos`)."""

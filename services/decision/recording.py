@@ -21,6 +21,9 @@ from services.decision.spill import Spill
 LINGER_MS: Final = 10
 """Decisions are written in bursts: this is enough for a burst to travel together. Outcomes reach Kafka that much later too."""
 
+BEHIND_ANSWERS: Final = 10
+"""Niceness of what sends the log: compressing and sending it takes a third of a processor under load, and nobody waits for it."""
+
 _MEGABYTE: Final = 1024 * 1024
 
 log = structlog.get_logger()
@@ -41,6 +44,7 @@ class Recording:
                 linger_ms=LINGER_MS,
                 on_undelivered=count_dropped,
                 keep=keep,
+                niceness=BEHIND_ANSWERS,
             )
 
         experiments = ExperimentCheck()

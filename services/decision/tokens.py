@@ -8,7 +8,7 @@ import hmac
 import struct
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 VALID_MS: Final = 24 * 60 * 60 * 1000
 """The attribution window: what happens later is not credited to the impression."""
@@ -34,8 +34,7 @@ class InvalidToken(Exception):
     problem: str
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(NamedTuple):
     """The impression that a token proves. `decision_id` is 32 hex digits."""
 
     decision_id: str

@@ -13,7 +13,7 @@ import pytest
 from devstack.ports import LOOPBACK, free_port
 from services.decision.certificates import CertificateFiles, UnusableCertificates
 from services.decision.fronts import Front, PortTaken
-from services.decision.grpcio_front import GrpcioFront
+from services.decision.grpcio_front import PENDING_LIMIT, GrpcioFront
 from services.decision.methods import METHODS, Reply, path_of
 from services.decision.native_front import NativeFront
 from tests.integration.decision_scene import FRONTS, PATIENT_S, until
@@ -120,6 +120,17 @@ def test_files_that_have_become_unusable_are_told_before_anything_is_served(
 def test_an_address_that_cannot_be_had_is_told(kind: Callable[..., Front], gate: _Gate, listen: str) -> None:
     with pytest.raises(PortTaken, match=listen):
         kind(listen, gate.handle, in_flight_limit=1).start()
+
+
+@pytest.mark.parametrize("served", ["grpcio"], indirect=True)
+def test_grpcio_ends_at_once_what_would_only_expire_in_its_line(served: _Served, gate: _Gate) -> None:
+    first = served.begin(b"wait")
+    assert gate.reached.wait(PATIENT_S)
+    others = [served.begin(b"x") for _ in range(_CALLS)]
+    until(lambda: sum(call.done() for call in others) >= _CALLS - 2 * PENDING_LIMIT, "calls stay in the line")
+    assert {_end(call) for call in others if call.done()} == {_UNSEEN}
+    gate.open.set()
+    assert _end(first) == "OK"
 
 
 def test_it_serves_on_at_once_when_the_rush_is_over(served: _Served, gate: _Gate) -> None:

@@ -88,7 +88,7 @@ def test_campaigns_that_do_not_do_are_refused_with_every_problem(tmp_path: Path)
     path.write_text('{"campaigns": [{"campaign_id": "UPPER", "contacts_per_day": -1}, {"campaign_id": "fine"}]}')
     lines = _refusal({**_settings(tmp_path), "DECISION_CAMPAIGN_FILE": str(path)})
     assert lines[0] == "decision does not start: the campaigns are not valid:"
-    assert [line.split()[1] for line in lines[1:]] == ["campaigns.0.campaign_id:", "campaigns.0.contacts_per_day:"]
+    assert [line.split()[1] for line in lines[1:]] == ["campaigns[0].campaign_id:", "campaigns[0].contacts_per_day:"]
 
 
 def test_a_port_that_does_not_exist_is_refused(tmp_path: Path) -> None:

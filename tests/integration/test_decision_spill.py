@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Message
+from confluent_kafka import KafkaException, Message
+from confluent_kafka.admin import AdminClient
 
 from devstack.ports import LOOPBACK, free_port
 from devstack.process import ProcessFailed
@@ -44,6 +45,14 @@ def _service(stack: Stack, directory: Path, **settings: str) -> Iterator[Decisio
     logs.mkdir()
     with running(stack, logs, settings={**UNHURRIED, **spill}) as scene:
         yield scene
+
+
+def _is_back(stack: Stack) -> bool:
+    """Whether Kafka answers: a broker that stood still has to find its own controller again."""
+    try:
+        return bool(AdminClient({"bootstrap.servers": stack.kafka}).list_topics(timeout=5).topics)
+    except KafkaException:
+        return False
 
 
 def _about(customers: list[int]) -> Callable[[Message], bool]:
@@ -88,6 +97,7 @@ def test_what_waits_on_disk_is_sent_once_a_stopped_kafka_goes_on(own_stack: Stac
             scene.process.terminate()
         finally:
             own_stack.resume(Part.KAFKA)
+    until(lambda: _is_back(own_stack), "Kafka does not go on", _STOP_S)
     with _service(own_stack, tmp_path):
         records = read_topic(own_stack.kafka, Topic.DECISIONS, _about(customers), 30)
         assert len(_ids(records)) == 30

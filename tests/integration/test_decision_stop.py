@@ -81,6 +81,6 @@ def test_a_stopped_service_leaves_json_logs_without_customers(scene: DecisionSce
         scene.decide(-1)
     scene.process.terminate(_STOP_S)
     lines = [json.loads(line) for line in scene.process.log.read_text().splitlines()]
-    assert [line["event"] for line in lines] == ["model loaded", "serving", "stopped"]
+    assert [line["event"] for line in lines] == ["campaigns loaded", "model loaded", "serving", "stopped"]
     assert {line["service"] for line in lines} == {"decision"}
     assert str(customer_id) not in str(lines)

@@ -155,7 +155,9 @@ def test_calls_reset_in_their_middle_are_forgotten(scene: DecisionScene) -> None
             client.open(_DECIDE, stream)
             client.send(frame(DATA, END_STREAM if stream % 4 == 1 else 0, stream, _ASKED[: 3 + stream % 12]))
             client.send(frame(RST_STREAM, 0, stream, b"\0\0\0\x08"))
-        assert client.call(_DECIDE, _ASKED, 401) == "0"
+        # At once, grpcio may still have a full line of them.
+        ends = (client.call(_DECIDE, _ASKED, stream) for stream in range(401, 2001, 2))
+        until(lambda: next(ends) == "0", "calls that were reset keep others out")
     until(lambda: scene.sample("interlude_decision_calls_in_progress") == 0, "calls stay in progress")
 
 

@@ -62,8 +62,7 @@ def _cool_down_ways(facts: Facts) -> tuple[Way, ...]:
 
 
 def _is_at_the_beginning(facts: Facts) -> bool:
-    first = facts.campaign.first_tracks_without_offer
-    return first > 0 and session_tracks(facts.listener, facts.now_ms) < first
+    return session_tracks(facts.listener, facts.now_ms) < facts.campaign.first_tracks_without_offer
 
 
 def _first_tracks_ways(facts: Facts) -> tuple[Way, ...]:

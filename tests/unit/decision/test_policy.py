@@ -138,6 +138,9 @@ def test_what_is_kept_of_campaigns_is_limited(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(deciding_module, "_COURSES", {})
     campaigns = [Campaign(campaign_id="c", enabled=place % 2 == 0) for place in range(8)]
     facts = _facts()
+    for campaign in campaigns[:3]:
+        decide(facts._replace(campaign=campaign))
+    assert len(deciding_module._COURSES) == 3
     for campaign in campaigns * 2:
         expected = Reason.SHOW if campaign.enabled else Reason.SWITCHED_OFF
         assert decide(facts._replace(campaign=campaign, contact_times=())).reason is expected

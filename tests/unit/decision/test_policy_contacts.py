@@ -195,3 +195,37 @@ def test_who_never_answered_an_offer_is_not_cooling_down(listener: HotFeatures |
 
 def test_what_a_wait_says() -> None:
     assert nearest_yes(_facts(10_000, minimum_gap_minutes=1)) == (Change("now_ms", _NOW_MS + 50_000, "wait 50 s"),)
+
+
+def test_a_gap_may_be_one_minute() -> None:
+    assert decide(_facts(_MINUTE - 1, minimum_gap_minutes=1)).reason is Reason.MINIMUM_GAP
+
+
+@pytest.mark.parametrize("field", ["cool_down_after_dismiss_hours", "cool_down_after_conversion_days"])
+def test_a_cool_down_may_be_one_hour_or_day_and_is_of_its_own_kind_alone(field: str) -> None:
+    listener = _LISTENER._replace(last_dismiss_ms=_NOW_MS + 5, last_conversion_ms=None)
+    other = listener._replace(last_dismiss_ms=None, last_conversion_ms=_NOW_MS + 5)
+    reasons = [decide(_facts(listener=each, **{field: 1})).reason for each in (listener, other)]
+    expected = [Reason.COOL_DOWN, Reason.SHOW]
+    assert reasons == (expected if field == "cool_down_after_dismiss_hours" else expected[::-1])
+
+
+def test_an_unknown_customer_needs_a_prior_or_a_profile() -> None:
+    assert _ways(_facts(listener=None), Reason.UNKNOWN_CUSTOMER) == [
+        [("campaign.cold_start", "prior")],
+        [("profile.known", True)],
+    ]
+
+
+def test_tracks_since_a_contact_are_told_as_far_back_as_listens_are_remembered() -> None:
+    listener = _LISTENER._replace(recent_listens=struct.pack("<16I", *range(16)))
+    (gap,) = (rule for rule in RULES if rule.reason is Reason.MINIMUM_GAP)
+    assert "16 tracks since" in gap.detail(_facts(_DAY, listener=listener, minimum_gap_tracks=1))
+
+
+def test_streaks_may_be_left_or_no_longer_spared() -> None:
+    listener = _LISTENER._replace(streak_track_id=7)
+    assert _ways(_facts(listener=listener, spare_streaks=True), Reason.IN_STREAK) == [
+        [("tracks", 1)],
+        [("campaign.spare_streaks", False)],
+    ]

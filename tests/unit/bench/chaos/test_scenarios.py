@@ -77,9 +77,12 @@ class _Swapped:
 def test_answers_of_a_model_that_was_never_promoted_are_counted() -> None:
     counts = replace(COUNTS, failed=2, versions={"a": 50, "b": 40, "x": 7, "": 3})
     swapped = _Swapped(["a", "b", "c"], [0.1, 0.3], refused=20)
-    findings = swaps.findings_of("native", 1000, report(of_all=counts), swapped, (100.0, 104.0))
+    failing = replace(COUNTS, failed=25)
+    load = report([WHOLE] * 3 + [failing] * 5, of_all=replace(counts, seconds=0.8))
+    findings = swaps.findings_of("native", 1000, load, swapped, (100.0, 104.0), STARTED_S + 0.35)
     values = _values(findings, "native_swaps_")
     assert (values["failed"], values["unknown_versions"], values["served_versions"]) == (2, 7, 2)
+    assert (values["failed_share_before"], values["failed_share"]) == (0, 0.25)
     assert (values["memory_growth"], values["memory_growth_mib"]) == (0.04, 4)
     assert (values["serves_after_p50_seconds"], values["serves_after_max_seconds"]) == (0.2, 0.3)
 
