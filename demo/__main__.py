@@ -37,6 +37,8 @@ from interlude.servicekit.errors import Unavailable
 
 FEATURES_FILE: Final = "features.libsvm"
 
+_CAMPAIGNS: Final = Path(__file__).with_name("campaigns.yaml")
+
 _FAILED: Final = 1
 _INTERRUPTED: Final = 130
 
@@ -95,11 +97,11 @@ def _start(screen: Screen, cleanup: ExitStack) -> tuple[System, TrainerSession]:
         stack = cleanup.enter_context(Stack.start())
         step.tell(f"logs in {stack.log_directory}")
     keys, store = generate_keys(), stack.directory / "models"
-    trainer = TrainerSession(stack, Environments(stack, keys, store, choose_addresses()).trainer())
+    trainer = TrainerSession(stack, Environments(stack, keys, store, choose_addresses(), _CAMPAIGNS).trainer())
     cleanup.callback(trainer.stop)
     trainer.start()
     with screen.step("create topics, start services"):
-        system = cleanup.enter_context(System.start(stack, keys=keys, model_store=store))
+        system = cleanup.enter_context(System.start(stack, keys=keys, model_store=store, campaign_file=_CAMPAIGNS))
     return system, trainer
 
 

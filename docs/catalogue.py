@@ -9,7 +9,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.metrics_core import Metric
 
 from interlude.servicekit.settings import ServiceSettings
-from services.decision.metrics import DecisionMetrics, FrontMetrics
+from services.decision.metrics import DecisionMetrics, FrontMetrics, SampleRatioMetric
 from services.decision.settings import DecisionSettings
 from services.enricher.metrics import EnricherMetrics
 from services.enricher.settings import EnricherSettings
@@ -74,7 +74,7 @@ def exported_series() -> dict[str, frozenset[str]]:
 
 def _families(metrics: object) -> Iterator[MetricFamily]:
     for collector in vars(metrics).values():
-        if isinstance(collector, MetricWrapperBase | FrontMetrics):
+        if isinstance(collector, MetricWrapperBase | FrontMetrics | SampleRatioMetric):
             for described in collector.describe():
                 # A wrapper knows its labels itself, a collector of our own gives families that do.
                 named = collector if isinstance(collector, MetricWrapperBase) else described

@@ -1,4 +1,4 @@
-"""Writes deploy/dashboards/latency.json: `python -m deploy.dashboards`."""
+"""Writes deploy/dashboards/*.json: `python -m deploy.dashboards`."""
 
 import json
 from pathlib import Path
@@ -6,8 +6,12 @@ from typing import Final
 
 from deploy.dashboards.grafana import Dashboard
 from deploy.dashboards.latency import LATENCY
+from deploy.dashboards.policy import POLICY
 
-LATENCY_FILE: Final = Path(__file__).with_name("latency.json")
+FILES: Final = {
+    Path(__file__).with_name(f"{name}.json"): page for name, page in (("latency", LATENCY), ("policy", POLICY))
+}
+"""Every page by its file."""
 
 
 def render(dashboard: Dashboard) -> str:
@@ -16,8 +20,9 @@ def render(dashboard: Dashboard) -> str:
 
 
 def main() -> None:
-    """Write the file."""
-    LATENCY_FILE.write_text(render(LATENCY), encoding="utf-8")
+    """Write the files."""
+    for file, dashboard in FILES.items():
+        file.write_text(render(dashboard), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ class Unit(StrEnum):
     SHARE = "percentunit"
     PER_SECOND = "ops"
     COUNT = "short"
+    BYTES = "bytes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,8 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One graph. `description` says what it shows and what to do; `limit`, in the panel's unit, is drawn as a line."""
+    """One graph. `description` says what it shows and what to do; `limit`, in the panel's unit, is drawn as a line. `signed`
+    values may be below zero."""
 
     title: str
     description: str
@@ -40,6 +42,7 @@ class Panel:
     limit: float | None = None
     logarithmic: bool = False
     stacked: bool = False
+    signed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +141,7 @@ def _field_defaults(panel: Panel) -> dict[str, Any]:
         steps.append({"color": "red", "value": panel.limit})
     return {
         "unit": panel.unit.value,
-        "min": None if panel.logarithmic else 0,
+        "min": None if panel.logarithmic or panel.signed else 0,
         "thresholds": {"mode": "absolute", "steps": steps},
         "custom": {
             "drawStyle": "line",

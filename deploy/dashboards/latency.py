@@ -37,10 +37,10 @@ _DECISION: Final = Row(
         ),
         Panel(
             "Degraded share",
-            "Answers that were made with less than everything. Above the line listeners get no offer for our own fault: "
-            "the panel of rungs says what is missing.",
+            "Answers that were made with less than everything, those by a campaign's prior left out: they are meant. Above the "
+            "line listeners get no offer for our own fault: the panel of rungs says what is missing.",
             Unit.SHARE,
-            (share(f'{_ANSWERS}{{rung!="full"}}', _ANSWERS, "degraded"),),
+            (share(f'{_ANSWERS}{{rung!~"full|prior"}}', _ANSWERS, "degraded"),),
             limit=0.01,
         ),
         Panel(

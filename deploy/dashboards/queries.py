@@ -13,6 +13,12 @@ def rate(series: str, *, by: str = "", legend: str = "") -> Query:
     return Query(f"sum{grouping} (rate({series}{_SPAN}))", legend or _legend(by))
 
 
+def net_rate(series: str, label: str, *, plus: str, minus: str, legend: str) -> Query:
+    """Per second and campaign: the series whose `label` is `plus`, less the one where it is `minus`; none of that counts as 0."""
+    added, taken_off = (f'sum by (campaign) (rate({series}{{{label}="{value}"}}{_SPAN}))' for value in (plus, minus))
+    return Query(f"{added} - ({taken_off} or 0 * {added})", legend)
+
+
 def quantiles(histogram: str, *shares: float, matchers: str = "") -> tuple[Query, ...]:
     """One line a share (0.99 is drawn as p99) over all pods; `histogram` is its name without _bucket."""
     return tuple(quantile(histogram, share, matchers=matchers, legend=f"p{share * 100:g}") for share in shares)

@@ -7,10 +7,11 @@ after every few, and puts on disk what Kafka does not take.
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Protocol
 
 from interlude.events.topics import Topic
+from services.decision.answers import Answer
 from services.decision.journal import Journal
 from services.decision.responses import Decision, to_log
 from services.decision.spill import SpilledRecord
@@ -46,13 +47,15 @@ class DecisionLog:
         service_version: str,
         on_dropped: Callable[[str, int], None],
         on_spilled: Callable[[str], None],
+        on_written: Callable[[Iterable[Answer]], None] = lambda _answers: None,
     ) -> None:
-        """`on_dropped(topic, count)` is told of what is lost, `on_spilled(topic)` of each record put on disk. Without `spill` all
-        that Kafka does not take is lost."""
+        """`on_dropped(topic, count)` is told of what is lost, `on_spilled(topic)` of each record put on disk, `on_written` of the
+        answers, a few at a time, in the thread that writes. Without `spill` all that Kafka does not take is lost."""
         self._spill = spill
         self._service_version = service_version
         self._on_dropped = on_dropped
         self._on_spilled = on_spilled
+        self._on_written = on_written
         self._waiting: deque[Decision] = deque()
         self._given_up: deque[SpilledRecord] = deque()
 
@@ -74,13 +77,14 @@ class DecisionLog:
         """Hand everything that waits to Kafka, or to the disk."""
         while self._waiting:
             refused = []
-            for _ in range(min(PIECE, len(self._waiting))):
-                decision = self._waiting.popleft()
+            piece = [self._waiting.popleft() for _ in range(min(PIECE, len(self._waiting)))]
+            for decision in piece:
                 line = to_log(decision, self._service_version)
                 if not _is_taken(journal, decision, line):
                     key = b"%d" % decision.answer.question.customer_id
                     refused.append(SpilledRecord(Topic.DECISIONS, key, line))
             self._put_on_disk(refused)
+            self._on_written(decision.answer for decision in piece)
             if self._waiting:
                 time.sleep(0)
         while self._given_up:

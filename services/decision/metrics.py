@@ -1,6 +1,6 @@
 """Everything the decision service measures."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -8,6 +8,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from interlude.servicekit.histograms import BatchHistogram
+from services.decision.sample_ratio import Deviation
 
 FRONT_ENDS: Final = ("answered", "late", "expired", "cancelled")
 REFUSAL_CAUSES: Final = ("in_flight", "queue", "stopping", "message")
@@ -101,6 +102,33 @@ def _expiry(expires_seconds: Callable[[], float] | None) -> GaugeMetricFamily:
     return expiry
 
 
+class SampleRatioMetric(Collector):
+    """The check of running experiments, made when somebody asks."""
+
+    def __init__(self) -> None:
+        self.deviations: Callable[[], Iterable[Deviation]] = tuple
+        """Where it is read: an `ExperimentCheck`'s `deviations`."""
+
+    def describe(self) -> Iterator[GaugeMetricFamily]:
+        """The family without values."""
+        yield self._family(())
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """The family as it is now."""
+        yield self._family(self.deviations())
+
+    def _family(self, deviations: Iterable[Deviation]) -> GaugeMetricFamily:
+        family = GaugeMetricFamily(
+            "interlude_decision_sample_ratio_standard_errors",
+            "How far the distinct customers of an experiment's side are from its share, since this process began. Beyond 4 either "
+            "way: do not trust the experiment before you know which calls or customers are missing.",
+            labels=["campaign", "side"],
+        )
+        for deviation in deviations:
+            family.add_metric([deviation.campaign_id, deviation.side], deviation.standard_errors)
+        return family
+
+
 class DecisionMetrics:
     """One instance per process; nothing is registered globally."""
 
@@ -189,13 +217,8 @@ class DecisionMetrics:
             ["campaign", "way"],
             registry=self.registry,
         )
-        self.sample_ratio = Gauge(
-            "interlude_decision_sample_ratio_standard_errors",
-            "How far the distinct customers of an experiment's side are from its share. Beyond 4 either way: do not trust the "
-            "experiment before you know which calls or customers are missing.",
-            ["campaign", "side"],
-            registry=self.registry,
-        )
+        self.sample_ratio = SampleRatioMetric()
+        self.registry.register(self.sample_ratio)
         self.log_dropped = Counter(
             "interlude_decision_log_dropped_total",
             "Records lost, by topic: Kafka did not take them and the disk had no room. When it rises: look at Kafka; answers go "

@@ -11,6 +11,7 @@ from interlude.events.topics import PARTITIONER
 from interlude.servicekit.errors import Unavailable
 from interlude.servicekit.producing import Keep, RecordProducer
 from services.decision.decision_log import DecisionLog
+from services.decision.experiments import ExperimentCheck
 from services.decision.journal import Journal
 from services.decision.metrics import DecisionMetrics
 from services.decision.resending import Resender
@@ -46,13 +47,16 @@ class Recording:
                 niceness=BEHIND_ANSWERS,
             )
 
+        experiments = ExperimentCheck()
         self._spill = _open_spill(settings, count_dropped)
         self.decision_log: Final = DecisionLog(
             self._spill,
             service_version=version,
             on_dropped=count_dropped,
             on_spilled=lambda topic: metrics.log_spilled.labels(topic).inc(),
+            on_written=experiments.count,
         )
+        metrics.sample_ratio.deviations = experiments.deviations
         self._producer = open_producer(self.decision_log.keep)
         self.journal: Final = Journal(self._producer)
         self._resender = None

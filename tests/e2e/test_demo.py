@@ -59,7 +59,8 @@ def test_two_models_answered_and_every_answer_has_a_reason(summary: dict[str, An
     assert len(decisions["model_versions"]) == 2
     assert training_version(summary) in decisions["model_versions"]
     assert sum(decisions["reasons"].values()) == decisions["asked"] > 100
-    assert decisions["reasons"]["SHOW"] == decisions["shown"] > 0
+    reasons = decisions["reasons"]
+    assert reasons["SHOW"] + reasons.get("EXPLORED", 0) == decisions["shown"] > 0
     assert 0 < decisions["p50_ms"] <= decisions["p99_ms"]
 
 

@@ -1,4 +1,4 @@
-"""Dashboard and alerts name what running services say on /metrics."""
+"""Dashboards and alerts name what running services say on /metrics."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -13,7 +13,7 @@ from confluent_kafka import Producer
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from deploy.dashboards.latency import LATENCY
+from deploy.dashboards.__main__ import FILES
 from devstack.places import REPOSITORY
 from devstack.stack import Stack
 from devstack.system import Service, System
@@ -110,11 +110,12 @@ def scraped(stack: Stack, system_topics: str, redis_url: str) -> Iterator[Scrape
 
 
 def _alerts() -> list[str]:
-    document = yaml.safe_load((REPOSITORY / "deploy/alerts/latency.yaml").read_text(encoding="utf-8"))
-    return [rule["expr"] for group in document["groups"] for rule in group["rules"]]
+    files = (REPOSITORY / "deploy/alerts").glob("*.yaml")
+    groups = [group for file in files for group in yaml.safe_load(file.read_text(encoding="utf-8"))["groups"]]
+    return [rule["expr"] for group in groups for rule in group["rules"]]
 
 
-def test_dashboard_and_alerts_name_what_running_services_export(scraped: Scraped) -> None:
+def test_dashboards_and_alerts_name_what_running_services_export(scraped: Scraped) -> None:
     assert scraped.labels == exported_series()
-    expressions = [*_alerts(), *(query.expression for query in LATENCY.queries())]
+    expressions = [*_alerts(), *(query.expression for page in FILES.values() for query in page.queries())]
     assert [fault for text in expressions for fault in faults(text, scraped.labels)] == []

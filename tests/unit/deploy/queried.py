@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
+from interlude.contacts.leases import Flow
 from services.decision.metrics import FRONT_ENDS, REFUSAL_CAUSES
 from services.decision.policy import Reason, Rung
 from services.sms.policy import Reason as SmsReason
@@ -17,7 +18,10 @@ _VALUES: Final[dict[tuple[str, str], frozenset[str]]] = {
     ("interlude_decision_front_ended_total", "end"): frozenset(FRONT_ENDS),
     ("interlude_decision_front_refused_total", "cause"): frozenset(REFUSAL_CAUSES),
     ("interlude_decision_seconds_bucket", "method"): frozenset({"Decide", "DecideBatch", "Explain", "ReportOutcome"}),
+    ("interlude_decision_budget_units_total", "way"): frozenset(Flow),
     ("interlude_enricher_events_total", "outcome"): frozenset({"applied", "duplicate", "dead_lettered"}),
+    ("interlude_sms_budget_units_total", "flow"): frozenset(Flow),
+    ("interlude_sms_campaign_documents_total", "result"): frozenset({"loaded", "refused"}),
     ("interlude_sms_requests_total", "status"): frozenset({"sent", "failed", "suppressed"}),
     ("interlude_sms_requests_total", "reason"): frozenset(reason.name.lower() for reason in SmsReason),
 }
@@ -46,9 +50,11 @@ def _unknown_labels(expression: Expression, series: Mapping[str, frozenset[str]]
 
 
 def _unknown_values(expression: Expression) -> list[str]:
+    """Patterns may be alternatives ("a|b") and nothing else: each is checked as a value."""
     return [
         f"{selector.series}: {label} is never {value}"
         for selector in expression.selectors
-        for label, operator, value in selector.matchers
-        if operator in {"=", "!="} and value not in _VALUES.get((selector.series, label), frozenset())
+        for label, operator, pattern in selector.matchers
+        for value in (pattern.split("|") if operator in {"=~", "!~"} else [pattern])
+        if value not in _VALUES.get((selector.series, label), frozenset())
     ]

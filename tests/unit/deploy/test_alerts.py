@@ -11,8 +11,9 @@ from docs.catalogue import exported_series
 from tests.unit.deploy.queried import faults
 
 _RUNBOOKS = Path("docs/runbooks")
-_DOCUMENT = yaml.safe_load((REPOSITORY / "deploy/alerts/latency.yaml").read_text(encoding="utf-8"))
-_RULES: list[dict[str, Any]] = [rule for group in _DOCUMENT["groups"] for rule in group["rules"]]
+_FILES = sorted((REPOSITORY / "deploy/alerts").glob("*.yaml"))
+_GROUPS = [group for file in _FILES for group in yaml.safe_load(file.read_text(encoding="utf-8"))["groups"]]
+_RULES: list[dict[str, Any]] = [rule for group in _GROUPS for rule in group["rules"]]
 
 
 @pytest.mark.parametrize("rule", _RULES, ids=lambda rule: str(rule["alert"]))

@@ -1,21 +1,32 @@
-"""The checked-in dashboard is the generated one, asks for what services export, and says what to do."""
+"""The checked-in dashboards are the generated ones, ask for what services export, and say what to do."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from deploy.dashboards.__main__ import LATENCY_FILE, render
-from deploy.dashboards.latency import LATENCY
+import deploy.dashboards
+from deploy.dashboards.__main__ import FILES, render
+from deploy.dashboards.grafana import Dashboard
 from docs.catalogue import exported_series
 from tests.unit.deploy.queried import faults
 
-_DOCUMENT: dict[str, Any] = json.loads(LATENCY_FILE.read_text(encoding="utf-8"))
-_PANELS: list[dict[str, Any]] = [panel for panel in _DOCUMENT["panels"] if panel["type"] != "row"]
+_DOCUMENTS: list[dict[str, Any]] = [json.loads(file.read_text(encoding="utf-8")) for file in FILES]
+_PANELS: list[dict[str, Any]] = [
+    panel for document in _DOCUMENTS for panel in document["panels"] if panel["type"] != "row"
+]
+_each_document = pytest.mark.parametrize("document", _DOCUMENTS, ids=lambda document: str(document["uid"]))
 
 
-def test_the_file_is_what_the_code_makes() -> None:
-    assert LATENCY_FILE.read_text(encoding="utf-8") == render(LATENCY), "run 'python -m deploy.dashboards' and commit"
+@pytest.mark.parametrize(("file", "dashboard"), FILES.items(), ids=lambda each: getattr(each, "name", ""))
+def test_the_file_is_what_the_code_makes(file: Path, dashboard: Dashboard) -> None:
+    assert file.read_text(encoding="utf-8") == render(dashboard), "run 'python -m deploy.dashboards' and commit"
+
+
+def test_every_file_has_its_code_and_every_page_a_name_of_its_own() -> None:
+    assert set(Path(deploy.dashboards.__path__[0]).glob("*.json")) == set(FILES)
+    assert len({document["uid"] for document in _DOCUMENTS}) == len(_DOCUMENTS)
 
 
 @pytest.mark.parametrize("panel", _PANELS, ids=lambda panel: str(panel["title"]))
@@ -32,10 +43,11 @@ def test_every_panel_says_what_to_do_and_asks_the_chosen_datasource(panel: dict[
     assert panel["datasource"]["uid"] == "${datasource}"
 
 
-def test_panels_have_ids_of_their_own_and_do_not_overlap() -> None:
-    assert len({panel["id"] for panel in _DOCUMENT["panels"]}) == len(_DOCUMENT["panels"])
+@_each_document
+def test_panels_have_ids_of_their_own_and_do_not_overlap(document: dict[str, Any]) -> None:
+    assert len({panel["id"] for panel in document["panels"]}) == len(document["panels"])
     taken: set[tuple[int, int]] = set()
-    for panel in _DOCUMENT["panels"]:
+    for panel in document["panels"]:
         place = panel["gridPos"]
         cells = {
             (x, y)
@@ -47,6 +59,7 @@ def test_panels_have_ids_of_their_own_and_do_not_overlap() -> None:
         taken |= cells
 
 
-def test_the_datasource_can_be_chosen() -> None:
-    (variable,) = _DOCUMENT["templating"]["list"]
+@_each_document
+def test_the_datasource_can_be_chosen(document: dict[str, Any]) -> None:
+    (variable,) = document["templating"]["list"]
     assert (variable["name"], variable["type"], variable["query"]) == ("datasource", "datasource", "prometheus")
