@@ -75,12 +75,12 @@ def test_a_line_that_does_not_follow_from_what_it_names_differs(
     answer = scene.decide(scene.new_listener())
     line = _line(scene, answer.decision_id)
     line.decision_id = "f" * 32
-    line.response.score = 0.125
+    line.response.propensity = 0.125
     _produce(scene, Topic.DECISIONS, line.request.customer_id, line.SerializeToString())
     assert _replay(scene, directory, "f" * 32) == exits.PROBLEMS
     printed = capsys.readouterr().out
     assert "replayed from the log: not the same" in printed
-    assert any(row.split()[:2] == ["score", "0x1.0000000000000p-3"] for row in printed.splitlines())
+    assert any(row.split()[:2] == ["propensity", "0x1.0000000000000p-3"] for row in printed.splitlines())
 
 
 def test_what_cannot_be_replayed_says_why(
