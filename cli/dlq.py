@@ -39,7 +39,7 @@ def add_to(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
     listing.set_defaults(run=partial(_run, run_list))
     show = actions.add_parser("show", help="the oldest open dead letters of a topic")
     show.add_argument("topic", metavar="TOPIC", help="as `dlq list` names it")
-    show.add_argument("--limit", type=int, default=10, metavar="N", help="at most so many (10)")
+    show.add_argument("--limit", type=_whole, default=10, metavar="N", help="at most so many (10)")
     show.add_argument("--values", action="store_true", help="print values of customers too: personal data")
     show.set_defaults(run=partial(_run, run_show))
     replay = actions.add_parser("replay", help="produce the open dead letters to their topic again", epilog=_HARMLESS)
@@ -116,6 +116,13 @@ def to_summary(done: Replay, topic: str, *, dry_run: bool) -> str:
     if done.still_listed:
         lines.append(f"{done.still_listed} of the replayed stay listed as open: they lie behind one that was left out")
     return "\n".join([*lines, _HARMLESS] if done.replayed else lines)
+
+
+def _whole(text: str) -> int:
+    """For argparse. Raises `ValueError`."""
+    if not text.isdecimal():
+        raise ValueError(text)
+    return int(text)
 
 
 def _run(action: Callable[[str, argparse.Namespace], int], arguments: argparse.Namespace) -> int:

@@ -2,13 +2,13 @@
 
 import argparse
 import sys
-import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from cli import exits
 from cli.documents import read_document
+from cli.periods import hours_ago_ms, hours_type
 from cli.places import KAFKA, NoPlace, add_place, find
 from cli.table import render
 from interlude.contacts.campaign import Campaigns
@@ -22,7 +22,6 @@ from services.decision.replay import CannotReplay
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
-HOUR_MS: Final = 60 * 60 * 1000
 _LIMIT: Final = """Each decision is judged by itself: contacts and budgets are as they were then. Under another document earlier
 answers would have left others behind, so these numbers tell the direction, not the outcome."""
 
@@ -71,7 +70,9 @@ def add_to(actions: "_SubParsersAction[argparse.ArgumentParser]") -> None:
     """Adds the parser of this action."""
     parser = actions.add_parser("dry-run", help="what the latest decisions would have been under a document")
     parser.add_argument("file", metavar="FILE", help="YAML or JSON")
-    parser.add_argument("--hours", type=float, default=24.0, metavar="N", help="decisions of the last N hours (24)")
+    parser.add_argument(
+        "--hours", type=hours_type, default=24.0, metavar="N", help="decisions of the last N hours (24)"
+    )
     add_place(parser, KAFKA)
     parser.set_defaults(run=run)
 
@@ -81,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
     campaigns = read_document(arguments.file)
     if campaigns is None:
         return exits.PROBLEMS
-    since_ms = int(time.time() * 1000 - arguments.hours * HOUR_MS)
+    since_ms = hours_ago_ms(arguments.hours)
     try:
         comparison = compare(campaigns, decisions_in(find(arguments, KAFKA), since_ms))
     except NoPlace as error:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from cli import exits
 from cli.exposures import Exposure, SideCounts, conversions_in, count_sides, first_exposures, sample_ratio
+from cli.periods import HOUR_MS, hours_ago_ms, hours_type
 from cli.places import KAFKA, NoPlace, add_place, find
 from cli.table import render
 from interlude.contacts.campaign import Campaigns
@@ -19,7 +20,6 @@ from services.decision.tokens import VALID_MS
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
-HOUR_MS: Final = 60 * 60 * 1000
 _CHANCE_LIMIT: Final = 4.0
 """Standard errors beyond which the groups are not of the promised sizes by chance, as in the alert."""
 _FAIR: Final = """Conversions are those in ad-events. Players report them for offers shown alone: for both groups
@@ -30,7 +30,9 @@ def add_to(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
     """Adds the parser of this command."""
     parser = commands.add_parser("lift", help="what the offer of a campaign changes, against its holdout")
     parser.add_argument("campaign_id", metavar="CAMPAIGN")
-    parser.add_argument("--hours", type=float, metavar="N", help="customers first reached in the last N hours (all)")
+    parser.add_argument(
+        "--hours", type=hours_type, metavar="N", help="customers first reached in the last N hours (all)"
+    )
     add_place(parser, KAFKA)
     parser.set_defaults(run=run)
 
@@ -38,7 +40,7 @@ def add_to(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Reads decisions, then conversions, and prints the comparison."""
     now_ms = int(time.time() * 1000)
-    since_ms = None if arguments.hours is None else int(now_ms - arguments.hours * HOUR_MS)
+    since_ms = None if arguments.hours is None else hours_ago_ms(arguments.hours)
     try:
         bootstrap = find(arguments, KAFKA)
         shares = _shares(campaigns_in(bootstrap), arguments.campaign_id)
