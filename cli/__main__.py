@@ -7,14 +7,14 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from cli import campaign, explain
+from cli import campaign, dlq, explain, lift, replay
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands; parsed arguments have `run`."""
     parser = argparse.ArgumentParser(prog="interlude", description="Campaigns, and what the running services say.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (campaign, explain):
+    for command in (campaign, explain, replay, lift, dlq):
         command.add_to(commands)
     return parser
 

@@ -1,19 +1,19 @@
-"""`interlude campaign check FILE`: is this document in order? `interlude campaign show [FILE]`: what does it say?"""
+"""`interlude campaign check FILE`: is this document in order? `interlude campaign show [FILE]`: what does it say?
+`interlude campaign dry-run FILE`, see `dry_run`: what would it have decided?
+"""
 
 import argparse
 import json
-import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from cli import exits
+from cli import dry_run, exits
+from cli.documents import read_document
 from cli.table import render
 from interlude.contacts.campaign import Campaign, Campaigns
-from interlude.contacts.campaign_file import InvalidCampaigns, read_campaigns
-from services.sms.messages import long_texts
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -23,7 +23,7 @@ _DEFAULT = "(default)"
 
 def add_to(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
     """Adds the parser of this command."""
-    actions = commands.add_parser("campaign", help="check or show a campaign document").add_subparsers(
+    actions = commands.add_parser("campaign", help="check, show or try a campaign document").add_subparsers(
         required=True, metavar="ACTION"
     )
     check = actions.add_parser("check", help="name every problem of a document; exit code 1 where there is one")
@@ -34,11 +34,12 @@ def add_to(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
         "file", metavar="FILE", nargs="?", default="", help="YAML or JSON; without it the built-in document"
     )
     show.set_defaults(run=run_show)
+    dry_run.add_to(actions)
 
 
 def run_check(arguments: argparse.Namespace) -> int:
     """Says what every service would say that is given the document."""
-    campaigns = _read(arguments.file)
+    campaigns = read_document(arguments.file)
     if campaigns is None:
         return exits.PROBLEMS
     count = len(campaigns.campaigns)
@@ -48,7 +49,7 @@ def run_check(arguments: argparse.Namespace) -> int:
 
 def run_show(arguments: argparse.Namespace) -> int:
     """Prints the campaigns, the default one first."""
-    campaigns = _read(arguments.file)
+    campaigns = read_document(arguments.file)
     if campaigns is None:
         return exits.PROBLEMS
     print(show(campaigns, arguments.file or "the built-in document"))
@@ -62,17 +63,6 @@ def show(campaigns: Campaigns, name: str) -> str:
         role = ", the campaign of requests that name none" if place == 0 else ""
         tables.append(f"{campaign.campaign_id}{role}\n{render(list(_rows(campaign)))}")
     return "\n\n".join(tables)
-
-
-def _read(path: str) -> Campaigns | None:
-    """The campaigns that every service takes; None where one would not, after saying why."""
-    try:
-        return read_campaigns(path, long_texts)
-    except InvalidCampaigns as error:
-        print(f"{path}: not in order", file=sys.stderr)
-        for problem in error.problems:
-            print(f"  - {problem}", file=sys.stderr)
-        return None
 
 
 def _rows(campaign: Campaign) -> Iterator[tuple[str, str, str]]:

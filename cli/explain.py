@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final
 import grpc
 
 from cli import exits
+from cli.places import NoPlace, find
 from cli.table import render
-from cli.target import NoTarget, add_arguments, find_target, open_channel
+from cli.target import TARGET, add_arguments, open_channel
 from interlude.v1 import decision_pb2 as pb
 from interlude.v1 import decision_pb2_grpc
 
@@ -35,10 +36,10 @@ def add_to(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Asks the service and prints its answer."""
     try:
-        target = find_target(arguments.target)
+        target = find(arguments, TARGET)
         with open_channel(target, arguments) as channel:
             explanation = _ask(channel, arguments)
-    except (NoTarget, OSError) as error:
+    except (NoPlace, OSError) as error:
         print(f"interlude: {error}", file=sys.stderr)
         return exits.USAGE
     except grpc.RpcError as error:

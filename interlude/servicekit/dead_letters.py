@@ -1,10 +1,12 @@
 """Records that cannot be taken: the bytes as they came, and why, into a topic from which they can be replayed."""
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from confluent_kafka import Message
 
 from interlude.servicekit.producing import KafkaHeaders
+
+TOPIC_ENDING: Final = ".dlq"
 
 
 class RecordSink(Protocol):
@@ -31,7 +33,7 @@ class DeadLetters:
             ("dlq_error", problem.encode()),
         ]
         headers: KafkaHeaders = [*_pairs(record), *provenance]
-        topic = f"{record.topic()}.{self._group_id}.dlq"
+        topic = f"{record.topic()}.{self._group_id}{TOPIC_ENDING}"
         return self._sink.send(topic, record.key(), record.value(), headers)
 
 

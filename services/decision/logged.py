@@ -11,10 +11,14 @@ from interlude.servicekit.topic_reading import read_topic
 from interlude.v1 import decision_pb2 as pb
 
 
-def decisions_in(bootstrap: str, since_ms: int | None = None) -> Iterator[pb.DecisionLogged]:
-    """Every logged decision from `since_ms` (epoch ms) on, one customer's in their order. A decision that was asked for again is
-    there again, under the same id. Raises `Unavailable`."""
-    for record in read_topic(bootstrap, Topic.DECISIONS, since_ms=since_ms):
+def decisions_in(
+    bootstrap: str, since_ms: int | None = None, customer_id: int | None = None
+) -> Iterator[pb.DecisionLogged]:
+    """Every logged decision from `since_ms` (epoch ms) on, one customer's in their order; with `customer_id` only those in its
+    partition, which holds others' too. A decision that was asked for again is there again, under the same id. Raises
+    `Unavailable`."""
+    key = None if customer_id is None else b"%d" % customer_id
+    for record in read_topic(bootstrap, Topic.DECISIONS, since_ms=since_ms, key=key):
         try:
             yield pb.DecisionLogged.FromString(record.value() or b"")
         except DecodeError:

@@ -44,8 +44,23 @@ class Difference(NamedTuple):
     replayed: str
 
 
+class Replayed(NamedTuple):
+    """A decision made again; `facts` are those before its reservation."""
+
+    facts: Facts
+    response: pb.DecideResponse
+
+
 def replay(logged: pb.DecisionLogged, campaigns_of: CampaignsOf, serving_of: ServingOf) -> pb.DecideResponse:
     """The response as it would be given again: equal to `logged.response`, bit for bit, or something was not as the line says.
+
+    Raises as `make_again` does.
+    """
+    return make_again(logged, campaigns_of, serving_of).response
+
+
+def make_again(logged: pb.DecisionLogged, campaigns_of: CampaignsOf, serving_of: ServingOf) -> Replayed:
+    """The decision made again, with what it was made from.
 
     Raises `CannotReplay`, `InvalidRequest` for a line of a request that would have been refused, and whatever `campaigns_of` and
     `serving_of` raise.
@@ -56,7 +71,7 @@ def replay(logged: pb.DecisionLogged, campaigns_of: CampaignsOf, serving_of: Ser
     facts = _facts(logged, question, serving_of)
     verdict = decide(facts)
     answer = Answer(question, verdict.reason, facts, verdict.propensity, logged.response.model_version, facts.now_ms)
-    return to_response(_after_reservation(answer, logged))
+    return Replayed(facts, to_response(_after_reservation(answer, logged)))
 
 
 def differences(logged: pb.DecideResponse, replayed: pb.DecideResponse) -> list[Difference]:
@@ -67,6 +82,17 @@ def differences(logged: pb.DecideResponse, replayed: pb.DecideResponse) -> list[
         if _text(logged, field.name) != _text(replayed, field.name)
     ]
     return [Difference(field.name, _text(logged, field.name), _text(replayed, field.name)) for field in fields]
+
+
+def reason_after_reservation(reason: Reason, logged: pb.DecisionLogged) -> Reason:
+    """What the ledger's word made of the policy's, where an offer was to be shown or withheld."""
+    if reason not in SHOWN | {Reason.HOLDOUT}:
+        return reason
+    said = ReservationState(logged.reservation)
+    if said is ReservationState.UNAVAILABLE:
+        return Reason.UNAVAILABLE
+    answered = Reason(logged.response.reason)
+    return answered if said is ReservationState.CAPPED and answered in _BY_CAPS else reason
 
 
 def _facts(logged: pb.DecisionLogged, question: Question, serving_of: ServingOf) -> Facts:
@@ -97,17 +123,11 @@ def _score(listener: HotFeatures | None, serving: Serving | None) -> float | Non
 
 
 def _after_reservation(answer: Answer, logged: pb.DecisionLogged) -> Answer:
-    """What the ledger's word made of an answer that was to be shown or withheld."""
-    if answer.reason not in SHOWN | {Reason.HOLDOUT}:
+    reason = reason_after_reservation(answer.reason, logged)
+    if reason is answer.reason:
         return answer
-    said = ReservationState(logged.reservation)
-    if said is ReservationState.UNAVAILABLE:
-        facts = answer.facts._replace(rung=Rung.NO_RESERVATION)
-        return answer._replace(reason=Reason.UNAVAILABLE, facts=facts, propensity=CERTAIN)
-    cap = Reason(logged.response.reason)
-    if said is ReservationState.CAPPED and cap in _BY_CAPS:
-        return answer._replace(reason=cap, propensity=CERTAIN)
-    return answer
+    rung = Rung.NO_RESERVATION if reason is Reason.UNAVAILABLE else answer.facts.rung
+    return answer._replace(reason=reason, facts=answer.facts._replace(rung=rung), propensity=CERTAIN)
 
 
 def _text(response: pb.DecideResponse, field: str) -> str:

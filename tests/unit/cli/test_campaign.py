@@ -72,7 +72,18 @@ def test_without_a_file_the_built_in_document_is_shown(capsys: pytest.CaptureFix
 
 
 @pytest.mark.parametrize(
-    "line", [[], ["campaign"], ["campaign", "check"], ["campaign", "mend", "x"], ["explain", "me"]]
+    "line",
+    [
+        [],
+        ["campaign"],
+        ["campaign", "check"],
+        ["campaign", "mend", "x"],
+        ["explain", "me"],
+        ["dlq"],
+        ["dlq", "show", "a.dlq", "--limit", "-1"],
+        ["lift", "a", "--hours", "0"],
+        ["campaign", "dry-run", "x", "--hours", "nan"],
+    ],
 )
 def test_a_wrong_command_line_has_a_code_of_its_own(line: list[str]) -> None:
     with pytest.raises(SystemExit) as caught:

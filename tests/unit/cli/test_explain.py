@@ -1,12 +1,6 @@
-"""`interlude explain`: how an explanation reads, and whom is asked."""
-
-import json
-from pathlib import Path
-
-import pytest
+"""`interlude explain`: how an explanation reads."""
 
 from cli.explain import to_text
-from cli.target import NoTarget, find_target
 from interlude.v1 import decision_pb2 as pb
 
 
@@ -54,20 +48,3 @@ def test_an_answer_that_nothing_would_change_says_so() -> None:
 
 def test_features_are_printed_when_asked_for() -> None:
     assert to_text(_explanation(show=True), 7, with_features=True).splitlines()[-1] == "  listens  3  tracks"
-
-
-def test_the_target_is_what_is_given_then_the_environment_then_what_runs_here(tmp_path: Path) -> None:
-    endpoints = tmp_path / "endpoints.json"
-    with pytest.raises(NoTarget, match="--target"):
-        find_target(None, {}, endpoints)
-    endpoints.write_text(json.dumps({"decision": "here:1"}))
-    assert find_target(None, {}, endpoints) == "here:1"
-    assert find_target(None, {"INTERLUDE_TARGET": "there:2"}, endpoints) == "there:2"
-    assert find_target("given:3", {"INTERLUDE_TARGET": "there:2"}, endpoints) == "given:3"
-
-
-def test_a_stack_without_our_services_is_no_target(tmp_path: Path) -> None:
-    endpoints = tmp_path / "endpoints.json"
-    endpoints.write_text(json.dumps({"kafka": "here:1"}))
-    with pytest.raises(NoTarget):
-        find_target(None, {}, endpoints)

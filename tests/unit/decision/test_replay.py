@@ -22,6 +22,7 @@ from interlude.v1 import decision_pb2 as pb
 from services.decision.champion import Serving
 from services.decision.engine import DecisionEngine
 from services.decision.policy import SHOWN, Reason
+from services.decision.rejudging import judge_under
 from services.decision.replay import CannotReplay, Difference, differences, replay
 from services.decision.requests import to_question
 from services.decision.reserving import Reserver
@@ -242,3 +243,47 @@ def test_a_score_is_the_same_alone_and_in_a_batch_of_any_size() -> None:
     for size in (2, 3, 7, 8, 32, 64, 256, 4096):
         batches = [scorer.score_vectors(rows[start : start + size]) for start in range(0, len(rows), size)]
         assert np.concatenate(batches).tobytes() == alone.tobytes(), size
+
+
+@settings(max_examples=200, deadline=None)
+@given(_WORLDS, st.integers(0, 30))
+def test_under_its_own_campaign_a_decision_has_its_own_reason(world: _World, number: int) -> None:
+    logged = world.decide(pb.DecideRequest(request_id=f"r{number}", customer_id=_CUSTOMER))
+    assert judge_under(world.campaign, logged) is Reason(logged.response.reason)
+
+
+@pytest.mark.parametrize(
+    ("world", "under", "reason"),
+    [
+        (_World(Campaign(campaign_id="a"), serving=_serving()), {"enabled": False}, Reason.SWITCHED_OFF),
+        (
+            _World(Campaign(campaign_id="a"), serving=_serving()),
+            {"first_tracks_without_offer": 9},
+            Reason.FIRST_TRACKS,
+        ),
+        (
+            _World(Campaign(campaign_id="a", arms=(Arm(name="a", share=1, threshold=1),)), serving=_serving()),
+            {},
+            Reason.SHOW,
+        ),
+        (
+            _World(Campaign(campaign_id="a", budget=Budget(discounts=9)), serving=_serving(), units=0, stale=True),
+            {},
+            Reason.SHOW,
+        ),
+        (_World(Campaign(campaign_id="a"), serving=_serving(), ledger="away"), {}, Reason.UNAVAILABLE),
+        (_World(Campaign(campaign_id="a"), serving=_serving(), redis=False), {}, Reason.UNAVAILABLE),
+    ],
+)
+def test_another_campaign_judges_by_what_was_known_then(
+    world: _World, under: dict[str, object], reason: Reason
+) -> None:
+    campaign = Campaign.model_validate({"campaign_id": "a", **under})
+    assert judge_under(campaign, world.decide(_REQUEST)) is reason
+
+
+def test_a_line_of_another_schema_is_not_judged() -> None:
+    logged = _World(Campaign(campaign_id="a")).decide(_REQUEST)
+    logged.schema_version = "other"
+    with pytest.raises(CannotReplay, match="schema other"):
+        judge_under(Campaign(campaign_id="a"), logged)
