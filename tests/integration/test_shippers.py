@@ -51,6 +51,7 @@ JSON_LINE: Final = (
 BAD_LINES: Final = (
     b'9,42,7,"2014-10-23 03:26",0,"72132"',
     b'9,42,7,"2014-13-23 03:26:20",0,"72132"',
+    b'9,42,7,"2014-02-31 03:26:20",0,"72132"',
     b"no listen at all \xff\xc3\t%msg%",
     b'{"eventId": "cut off',
     b'{"eventId": "play-2", "customerId": 42, "trackId": 7}',
