@@ -1,0 +1,218 @@
+"""Log files through a real rsyslog into Kafka: the same features as the loader gives, once per line, bad lines kept."""
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import pytest
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+
+from demo.load import load
+from demo.real_logs import RealLogs, read_logs
+from demo.replay import replay_producer
+from demo.simulator import World, campaign_of, history_of, profile
+from devstack.process import ChildProcess
+from devstack.stack import Stack
+from devstack.topics import TopicPlan, create, recreate_topics
+from interlude.events.topics import Topic, dead_letter_topic
+from interlude.v1 import events_pb2 as pb
+from tests.integration.enricher_scene import (
+    DEADLINE_S,
+    READ_TOPICS,
+    Progress,
+    empty,
+    launch_enricher,
+    until,
+    values_in,
+)
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+PUBLIC_DATA: Final = ROOT.parent / "shared" / "data"
+CONFIGURATION: Final = ROOT / "deploy" / "shippers" / "rsyslog" / "interlude.conf"
+RSYSLOGD: Final = shutil.which("rsyslogd") or shutil.which("rsyslogd", path="/usr/sbin:/sbin")
+OMKAFKA: Final = [*Path("/usr/lib").glob("**/rsyslog/omkafka.so"), *Path("/usr/lib64").glob("rsyslog/omkafka.so")]
+NOBODY: Final = 65534
+DATABASE: Final = 44
+DEAD_LETTER_BYTES: Final = 4 * 1024 * 1024
+
+pytestmark = [
+    pytest.mark.skipif(RSYSLOGD is None, reason="shippers: no rsyslogd on this machine"),
+    pytest.mark.skipif(not OMKAFKA, reason="shippers: rsyslog has no omkafka (Debian: rsyslog-kafka)"),
+]
+
+JSON_LINE: Final = (
+    b'{"eventId": "play-1", "customerId": 42, "trackId": 7, "playedAtMs": 1700000000000, "device": "DEVICE_PC"}'
+)
+BAD_LINES: Final = (
+    b'9,42,7,"2014-10-23 03:26",0,"72132"',
+    b'9,42,7,"2014-13-23 03:26:20",0,"72132"',
+    b'9,42,7,"2014-02-31 03:26:20",0,"72132"',
+    b"no listen at all \xff\xc3\t%msg%",
+    b'{"eventId": "cut off',
+    b'{"eventId": "play-2", "customerId": 42, "trackId": 7}',
+)
+
+
+@contextmanager
+def _rsyslog(kafka: str, directory: Path, listens: Path, clicks: Path) -> Iterator[None]:
+    """One that reads both files from their beginning, as a user without rights where we have them."""
+    work = directory / f"work-{time.monotonic_ns()}"
+    work.mkdir()
+    command = [RSYSLOGD or "", "-n", "-i", str(work / "pid"), "-f", str(CONFIGURATION)]
+    if os.getuid() == 0:
+        for path in (directory, *directory.rglob("*")):
+            os.chown(path, NOBODY, NOBODY)
+        command = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", *command]
+    # Only what pytest made for us may have to be entered by that user.
+    for parent in list(directory.parents)[:2]:
+        parent.chmod(parent.stat().st_mode | 0o011)
+    environment = {
+        **os.environ,
+        "INTERLUDE_KAFKA": kafka,
+        "INTERLUDE_LISTENS": str(listens),
+        "INTERLUDE_CLICKS": str(clicks),
+        "INTERLUDE_WORK": str(work),
+    }
+    shipper = ChildProcess("rsyslog", command, log=directory / "rsyslog.log", environment=environment)
+    shipper.start()
+    try:
+        yield
+        assert shipper.alive, shipper.log_tail()
+    finally:
+        shipper.terminate()
+
+
+def _records(kafka: str, topic: str, partitions: int = 4) -> list[Message]:
+    """All that the topic holds."""
+    consumer = Consumer({"bootstrap.servers": kafka, "group.id": "reader"})
+    places = [TopicPartition(topic, partition, 0) for partition in range(partitions)]
+    total = sum(consumer.get_watermark_offsets(place, timeout=DEADLINE_S)[1] for place in places)
+    consumer.assign(places)
+    found: list[Message] = []
+    while len(found) < total:
+        found += consumer.consume(total - len(found), DEADLINE_S)
+    consumer.close()
+    return found
+
+
+def _records_in(kafka: str) -> int:
+    """Records of all topics that the enricher reads; topics made anew may not have their leaders yet."""
+    counts: list[int] = []
+
+    def counted() -> bool:
+        try:
+            progress = Progress(kafka, "counter")
+        except KafkaException:
+            return False
+        progress.close()
+        counts.append(progress.end)
+        return True
+
+    until(counted, "Kafka did not say how many records it has")
+    return counts[0]
+
+
+def _ship(kafka: str, directory: Path, listens: Path, clicks: Path) -> None:
+    """Both files from their beginning; returns when Kafka has every line of them once more."""
+    lines = len(listens.read_bytes().splitlines()) + len(clicks.read_bytes().splitlines())
+    wanted = _records_in(kafka) + lines
+
+    def arrived() -> bool:
+        return _records_in(kafka) >= wanted
+
+    with _rsyslog(kafka, directory, listens, clicks):
+        until(arrived, f"{lines} lines did not arrive")
+
+
+def _folded(stack: Stack, group_id: str) -> dict[bytes, bytes]:
+    """What an enricher that reads all there is leaves in an empty Redis."""
+    empty(stack, DATABASE)
+    letters = [TopicPlan(dead_letter_topic(topic, group_id), 1, DEAD_LETTER_BYTES) for topic in READ_TOPICS]
+    create(stack.kafka, letters)
+    enricher = launch_enricher(stack, group_id, DATABASE)
+    progress = Progress(stack.kafka, group_id)
+    progress.reach(1.0)
+    progress.close()
+    enricher.process.terminate()
+    return {key: value for key, value in values_in(stack, DATABASE).items() if key.startswith(b"f:")}
+
+
+def _wall_clock(at_ms: int) -> str:
+    return f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def _write_simulated(directory: Path) -> None:
+    """Weeks of 40 listeners in the public format; the first lines twice and CR LF after clicks, as it is there."""
+    world = World(seed=5, customers=40, until_ms=1_700_000_000_000)
+    listens: list[str] = []
+    clicks: list[str] = []
+    for person in world.listeners():
+        for play in history_of(world, person):
+            mobile = int(play.device == pb.DEVICE_MOBILE)
+            when = _wall_clock(play.played_at_ms)
+            listens.append(f'{len(listens)},{play.customer_id},{play.track_id},"{when}",{mobile},"{play.postal_code}"')
+        for event in campaign_of(world, person, profile(world, person)):
+            if event.kind == pb.AD_EVENT_KIND_CLICK:
+                clicks.append(f'{len(clicks)},{event.customer_id},"ADV_GOLD","{_wall_clock(event.at_ms)}"')
+    (directory / "tracks.csv").write_text("\n".join([*listens, *listens[:5]]) + "\n")
+    (directory / "clicks.csv").write_bytes(b"".join(line.encode() + b"\r\n" for line in clicks))
+    (directory / "cust.csv").write_text(
+        "CustID,Name,Gender,Address,zip,SignDate,Status,Level,Campaign,LinkedWithApps\n"
+    )
+
+
+def _copy_public(directory: Path) -> None:
+    """The public listens, and clicks enough to prove the format."""
+    if not PUBLIC_DATA.is_dir():
+        pytest.skip("shippers: the public logs are not beside this repository")
+    shutil.copyfile(PUBLIC_DATA / "tracks.csv", directory / "tracks.csv")
+    clicks = (PUBLIC_DATA / "clicks.csv").read_bytes().splitlines(keepends=True)[:2000]
+    (directory / "clicks.csv").write_bytes(b"".join(clicks))
+    header = (PUBLIC_DATA / "cust.csv").read_bytes().splitlines(keepends=True)[0]
+    (directory / "cust.csv").write_bytes(header)
+
+
+@pytest.mark.parametrize("write", [_write_simulated, _copy_public], ids=["simulated", "public"])
+def test_shipped_files_give_the_features_of_the_loader_however_often(
+    stack: Stack, system_topics: str, group_id: str, tmp_path: Path, write: Callable[[Path], None]
+) -> None:
+    write(tmp_path)
+    listens, clicks = tmp_path / "tracks.csv", tmp_path / "clicks.csv"
+    logs: RealLogs = read_logs(tmp_path, time.time_ns() // 1_000_000)
+    assert logs.bad_lines == []
+    load(logs, replay_producer(system_topics))
+    partitions = {m.key(): m.partition() for t in (Topic.LISTENS, Topic.AD_EVENTS) for m in _records(stack.kafka, t)}
+    expected = _folded(stack, f"{group_id}-loader")
+    recreate_topics(stack.kafka)
+
+    _ship(stack.kafka, tmp_path, listens, clicks)
+    shipped = [m for t in (Topic.LISTENS, Topic.AD_EVENTS) for m in _records(stack.kafka, t)]
+    assert {m.key(): m.partition() for m in shipped} == partitions, "not where our own producers put it"
+    once = _folded(stack, f"{group_id}-once")
+    assert once.keys() == expected.keys() != set()
+    assert [key for key in expected if once[key] != expected[key]] == []
+
+    _ship(stack.kafka, tmp_path, listens, clicks)
+    assert len(_records(stack.kafka, Topic.LISTENS)) == 2 * len(logs.listens)
+    assert _folded(stack, f"{group_id}-twice") == expected
+
+
+def test_json_lines_go_out_as_they_are_and_bad_lines_end_as_dead_letters(
+    stack: Stack, system_topics: str, group_id: str, tmp_path: Path
+) -> None:
+    listens, clicks = tmp_path / "listens.log", tmp_path / "clicks.log"
+    listens.write_bytes(b"\n".join([*BAD_LINES, JSON_LINE]) + b"\n")
+    clicks.write_bytes(b"not,a,click\n")
+    _ship(system_topics, tmp_path, listens, clicks)
+    good = [m for m in _records(stack.kafka, Topic.LISTENS) if m.value() == JSON_LINE]
+    assert [m.key() for m in good] == [b"42"]
+    assert list(_folded(stack, group_id)) == [b"f:{42}"]
+    letters = _records(stack.kafka, dead_letter_topic(Topic.LISTENS, group_id), partitions=1)
+    assert sorted(letter.value() or b"" for letter in letters) == sorted(BAD_LINES)
+    (letter,) = _records(stack.kafka, dead_letter_topic(Topic.AD_EVENTS, group_id), partitions=1)
+    assert letter.value() == b"not,a,click"
