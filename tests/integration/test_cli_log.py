@@ -12,6 +12,7 @@ from cli.__main__ import main
 from devstack.ports import LOOPBACK, free_port
 from devstack.stack import Stack
 from interlude.events.topics import PARTITIONER, Topic
+from interlude.servicekit import topic_reading
 from interlude.servicekit.partitioning import partition_of
 from interlude.servicekit.producing import RecordProducer
 from interlude.servicekit.topic_reading import read_topic as read_to_end
@@ -169,7 +170,10 @@ def _lift(scene: DecisionScene, capsys: pytest.CaptureFixture[str]) -> dict[str,
 
 
 @pytest.mark.parametrize("line", [["lift", "a"], ["replay", "0" * 32], ["dlq", "list"]])
-def test_kafka_that_is_not_there_is_a_problem(line: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_kafka_that_is_not_there_is_a_problem(
+    line: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(topic_reading, "_ANSWER_SECONDS", 0.5)
     assert main([*line, "--kafka", f"{LOOPBACK}:{free_port()}"]) == exits.PROBLEMS
     assert capsys.readouterr().err.startswith("interlude: ")
 
