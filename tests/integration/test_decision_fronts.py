@@ -122,7 +122,7 @@ def test_an_address_that_cannot_be_had_is_told(kind: Callable[..., Front], gate:
         kind(listen, gate.handle, in_flight_limit=1).start()
 
 
-@pytest.mark.parametrize("served", ["grpcio"], indirect=True)
+@pytest.mark.parametrize("kind", ["grpcio"], indirect=True)
 def test_grpcio_ends_at_once_what_would_only_expire_in_its_line(served: _Served, gate: _Gate) -> None:
     first = served.begin(b"wait")
     assert gate.reached.wait(PATIENT_S)
