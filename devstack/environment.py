@@ -80,6 +80,8 @@ class Environments:
             "TRAINER_KAFKA_BOOTSTRAP": self.stack.kafka,
             "TRAINER_SPARK_JARS": ",".join(str(jar) for jar in connector_jars()),
             "TRAINER_SPARK_JAVA_OPTIONS": " ".join(archive_options(spark_archive())),
+            # Spark asks for the address of the machine's name otherwise, which not every machine has.
+            "SPARK_LOCAL_IP": LOOPBACK,
             **self._campaign("TRAINER"),
         }
 

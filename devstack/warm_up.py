@@ -14,6 +14,7 @@ from devstack.class_archive import kafka_archive, spark_archive
 from devstack.kafka import READY_TIMEOUT_S, KafkaServer
 from devstack.keys import generate_keys
 from devstack.places import LOGS, REPOSITORY
+from devstack.ports import LOOPBACK
 from devstack.workspace import temporary_workspace
 
 _DUMP_TIMEOUT_S: Final = 60.0
@@ -46,6 +47,7 @@ def write_spark_archive() -> None:
             "TRAINER_MODEL_STORE": str(directory / "models"),
             "TRAINER_MODEL_PRIVATE_KEY": generate_keys().model_private_key,
             "TRAINER_SPARK_JAVA_OPTIONS": option,
+            "SPARK_LOCAL_IP": LOOPBACK,
         }
         command = [sys.executable, "-m", "services.trainer", "train", "--features-file", str(directory / "rows.libsvm")]
         # Whether the gate lets such a model pass is of no interest. The JVM outlives the command while it writes the archive; the
