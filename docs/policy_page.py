@@ -23,6 +23,12 @@ answer.
 |---:|---|---|---|---|---|"""
 
 _CHANCE: Final = """
+## Then it is reserved
+
+An offer that is to be shown, or withheld for the holdout, is reserved in Redis, where the caps are checked once more in one step
+with adding the contact: the answer may still become `FREQUENCY_CAP`, `MINIMUM_GAP`, `LISTENING_HOUR`, `BUDGET_SPENT` or `PACED`
+when others were faster, or `UNAVAILABLE` with rung `NO_RESERVATION` when Redis does not answer. No reservation, no ad.
+
 ## Chance
 
 An answer carries its propensity: the probability with which its arm gives this answer here. It is 1 wherever no chance was

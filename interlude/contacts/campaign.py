@@ -100,21 +100,21 @@ class Campaign(_Document):
     contacts_per_week: int | None = Field(default=None, ge=0, le=60)
     """Contacts a listener may have in any 7 days."""
     contacts_per_session: int | None = Field(default=None, ge=0, le=60)
-    """Contacts a listener may have in one session: listens without a pause of 30 minutes."""
+    """Contacts a listener may have in one session: listens without a pause of 30 minutes. For the player only."""
     contacts_per_listening_hour: int | None = Field(default=None, ge=0, le=60)
-    """Contacts a listener may have in the latest 60 minutes of listening, however many sessions they are spread over."""
+    """Contacts a listener may have in the latest 60 minutes of listening, however many sessions they are spread over. For the player only."""
     minimum_gap_minutes: int = Field(default=20, ge=0, le=7 * 24 * 60)
     """Minutes between a contact and the next."""
     minimum_gap_tracks: int = Field(default=0, ge=0, le=16)
-    """Tracks played between a contact and the next offer."""
+    """Tracks played between a contact and the next offer. For the player only."""
     first_tracks_without_offer: int = Field(default=0, ge=0, le=50)
-    """Tracks at the beginning of a session before which nothing is offered."""
+    """Tracks at the beginning of a session before which nothing is offered. For the player only."""
     spare_streaks: bool = False
-    """true: nothing is offered while one track is played again and again."""
+    """true: nothing is offered while one track is played again and again. For the player only."""
     cool_down_after_dismiss_hours: int = Field(default=0, ge=0, le=365 * 24)
-    """Hours without an offer after the listener dismissed one."""
+    """Hours without an offer in the player after the listener dismissed one; texts do not look at it."""
     cool_down_after_conversion_days: int = Field(default=0, ge=0, le=3650)
-    """Days without an offer after the listener took one."""
+    """Days without an offer in the player after the listener took one; texts do not look at it."""
     budget: Budget | None = None
     """What may be given away; without it there is no limit."""
     exploration_rate: float = Field(default=0.0, ge=0, le=0.5)

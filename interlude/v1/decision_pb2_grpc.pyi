@@ -4,8 +4,9 @@ isort:skip_file
 The question a player asks just before each track, and its answer.
 
 "No ad" is an answer, not an error: whatever is wrong inside, Decide returns show=false with a reason, `degraded` set,
-within the caller's deadline. Errors are for the caller's faults: INVALID_ARGUMENT names the field, RESOURCE_EXHAUSTED
-asks to come back later.
+within the caller's deadline. Treat every gRPC error as show=false. INVALID_ARGUMENT (also for a campaign_id that is not
+known) names the field and is yours: do not retry. RESOURCE_EXHAUSTED asks to come back later and says when.
+DEADLINE_EXCEEDED, UNAVAILABLE, CANCELLED and INTERNAL may be asked again with the same request_id. Always set a deadline.
 """
 
 from collections import abc as _abc
