@@ -102,7 +102,7 @@ class Campaign(_Document):
     contacts_per_session: int | None = Field(default=None, ge=0, le=60)
     """Contacts a listener may have in one session: listens without a pause of 30 minutes. For the player only."""
     contacts_per_listening_hour: int | None = Field(default=None, ge=0, le=60)
-    """Contacts a listener may have in the latest 60 minutes of listening, however many sessions they are spread over. For the player only."""
+    """Contacts a listener may have in the latest 60 minutes of listening, over however many sessions. For the player only."""
     minimum_gap_minutes: int = Field(default=20, ge=0, le=7 * 24 * 60)
     """Minutes between a contact and the next."""
     minimum_gap_tracks: int = Field(default=0, ge=0, le=16)
