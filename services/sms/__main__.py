@@ -15,8 +15,10 @@ from interlude.contacts.campaign_file import CampaignFile, InvalidCampaigns
 from interlude.contacts.leases import BudgetLeases
 from interlude.contacts.ledger import ContactLedger
 from interlude.events.topics import PARTITIONER, Topic
-from interlude.servicekit.consuming import ConsumerLoop, ConsumerSettings, UnequalPartitions
+from interlude.servicekit.consumer_settings import ConsumerSettings
+from interlude.servicekit.consuming import ConsumerLoop
 from interlude.servicekit.dead_letters import DeadLetters
+from interlude.servicekit.equal_partitions import UnequalPartitions
 from interlude.servicekit.lifecycle import refuse_to_start, stop_on_signals
 from interlude.servicekit.logs import configure_logs
 from interlude.servicekit.producing import RecordProducer

@@ -12,7 +12,9 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewPartitions
 
 from devstack.stack import Part, Stack
-from interlude.servicekit.consuming import ConsumerLoop, ConsumerSettings, UnequalPartitions
+from interlude.servicekit.consumer_settings import ConsumerSettings
+from interlude.servicekit.consuming import ConsumerLoop
+from interlude.servicekit.equal_partitions import UnequalPartitions
 from interlude.servicekit.errors import Unavailable
 from interlude.servicekit.telemetry import Health
 from tests.integration.conftest import TopicSet

@@ -1,0 +1,62 @@
+"""What was handled, and how Kafka is told of it."""
+
+import time
+from collections.abc import Sequence
+
+import structlog
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+
+from interlude.servicekit.records import Place, offset_after, place_of
+
+log = structlog.get_logger()
+
+
+class OffsetCommits:
+    """Commits the offsets of handled records without waiting, at most every `interval_ms`: a commit costs Kafka more than a
+    small batch."""
+
+    def __init__(self, consumer: Consumer, interval_ms: int) -> None:
+        self._consumer = consumer
+        self._interval_seconds = interval_ms / 1000
+        self._due_seconds = 0.0
+        self._handled: dict[Place, int] = {}
+        self._uncommitted = False
+
+    def note(self, batch: Sequence[Message]) -> None:
+        """These records are handled."""
+        for record in batch:
+            self._handled[place_of(record)] = offset_after(record)
+        self._uncommitted = True
+
+    def commit_when_due(self) -> None:
+        """Tell Kafka, unless it was told just now."""
+        if self._uncommitted and time.monotonic() >= self._due_seconds:
+            self._due_seconds = time.monotonic() + self._interval_seconds
+            self.commit()
+
+    def commit(self) -> None:
+        """Tell Kafka what it was not told yet."""
+        if self._uncommitted:
+            self._uncommitted = False
+            self._send(wait=False)
+
+    def commit_and_wait(self) -> None:
+        """Tell Kafka all of it, and wait for its answer."""
+        self._send(wait=True)
+
+    def forget(self, places: set[Place]) -> None:
+        """Those belong to somebody else, who commits for them from now on."""
+        self._handled = {place: end for place, end in self._handled.items() if place not in places}
+
+    def _send(self, *, wait: bool) -> None:
+        if not self._handled:
+            return  # the partitions are lost
+        offsets = [TopicPartition(topic, partition, end) for (topic, partition), end in self._handled.items()]
+        try:
+            if wait:
+                self._consumer.commit(offsets=offsets, asynchronous=False)
+            else:
+                self._consumer.commit(offsets=offsets, asynchronous=True)
+        except KafkaException as error:
+            # The batch is repeated after a restart, which handlers allow for; the next commit covers this one.
+            log.warning("commit failed", error=error.args[0].name())
