@@ -5,6 +5,7 @@ from interlude.events.validation import check_ad_event, check_customer, check_ke
 from interlude.features.state import (
     AdEvent,
     AdEventKind,
+    Erasure,
     Event,
     Level,
     Listen,
@@ -40,7 +41,7 @@ def read_event(
     customer = parse(pb.Customer, value, content_type)
     check_customer(customer, now_ms)
     check_key(key, customer.customer_id)
-    return customer.customer_id, to_profile(customer)
+    return customer.customer_id, to_customer_event(customer)
 
 
 def to_listen(listen: pb.Listen) -> Listen:
@@ -54,6 +55,11 @@ def to_listen(listen: pb.Listen) -> Listen:
 def to_ad_event(event: pb.AdEvent) -> AdEvent:
     """What a state keeps of a checked ad event."""
     return AdEvent(event.at_ms, hash_id(event.event_id), hash_id(event.campaign_id), AdEventKind(event.kind))
+
+
+def to_customer_event(customer: pb.Customer) -> Profile | Erasure:
+    """What a checked record of `customers` says: a profile, or that everything up to an instant is to be forgotten."""
+    return Erasure(customer.erased_at_ms) if customer.erased_at_ms else to_profile(customer)
 
 
 def to_profile(customer: pb.Customer) -> Profile:

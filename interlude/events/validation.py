@@ -14,6 +14,7 @@ POSTAL_CODE_BYTES: Final = 16
 TIME_ZONE_BYTES: Final = 64
 MODEL_VERSION_BYTES: Final = 128
 UTC_OFFSET_MINUTES: Final = 14 * 60
+_FIELDS_OF_AN_ERASURE: Final = frozenset({"customer_id", "erased_at_ms"})
 
 
 def check_listen(listen: pb.Listen, now_ms: int) -> None:
@@ -40,6 +41,9 @@ def check_ad_event(event: pb.AdEvent, now_ms: int) -> None:
 def check_customer(customer: pb.Customer, now_ms: int) -> None:
     """Raise `InvalidEvent` unless `customer` can be taken at `now_ms`."""
     _check_id("customer_id", customer.customer_id)
+    if customer.erased_at_ms:
+        _check_erasure(customer, now_ms)
+        return
     _check_time("updated_at_ms", customer.updated_at_ms, now_ms)
     _check_enum("level", customer.level, pb.Level.values()[1:])
     _check_enum("gender", customer.gender, pb.Gender.values())
@@ -82,6 +86,14 @@ def _invalid(problem: str) -> InvalidEvent:
 def _check_id(field: str, value: int) -> None:
     if value < 0:
         raise _invalid(f"{field} is negative")
+
+
+def _check_erasure(customer: pb.Customer, now_ms: int) -> None:
+    _check_time("erased_at_ms", customer.erased_at_ms, now_ms)
+    # Profile and erasure in one: which of the two is meant would be a guess, with a person's data at stake.
+    beside = {field.name for field, _ in customer.ListFields()} - _FIELDS_OF_AN_ERASURE
+    if beside:
+        raise _invalid(f"{min(beside)} is set beside erased_at_ms")
 
 
 def _check_text(field: str, value: str, limit_bytes: int, *, required: bool = True) -> None:

@@ -17,14 +17,15 @@ from interlude.features.schema import FEATURES, LISTENS_KEPT, RECENT_LISTENS, SC
 from interlude.features.state import AdEvents, Level, ListenerState, Listens, Profile, Stream
 from interlude.features.vector import vector
 
-STATE_LAYOUT_VERSION: Final = 1
+STATE_LAYOUT_VERSION: Final = 2
 HOT_LAYOUT_VERSION: Final = 2
 """Layouts of `s:` and `f:` count apart: what is kept of a listener stays valid when a decision is told more of it."""
 
 _HEADER: Final = struct.Struct(f"<B{len(Stream)}q")
 HEADER_BYTES: Final = _HEADER.size
 _PROFILE: Final = struct.Struct("<qBBBHB")
-_COUNTS: Final = struct.Struct("<BHH")
+# Newest erasure, profile flags, kept listens, kept ad events.
+_COUNTS: Final = struct.Struct("<qBHH")
 
 _SCHEMA_MARK: Final = zlib.crc32(SCHEMA_VERSION.encode())
 # layout, schema mark, level, flags, tracks of the session, recent listens; newest listen, begin of session and of the hour of
@@ -105,7 +106,7 @@ def encode_header(state: ListenerState) -> bytes:
 def encode_state(state: ListenerState) -> bytes:
     """The value of `s:{id}`. Equal states give equal bytes."""
     flags = _flags(state.profile)
-    counts = _COUNTS.pack(flags, len(state.listens.marks), len(state.ad_events.kinds))
+    counts = _COUNTS.pack(state.erased_at_ms, flags, len(state.listens.marks), len(state.ad_events.kinds))
     return b"".join(
         (encode_header(state), counts, *state.listens, *state.ad_events, _encode_profile(state.profile, flags))
     )
@@ -119,12 +120,12 @@ def decode_state(value: bytes | None) -> ListenerState:
         version, *offsets = _HEADER.unpack_from(value)
         if version != STATE_LAYOUT_VERSION:
             raise CorruptValue(f"state layout {version}, this version reads {STATE_LAYOUT_VERSION}")
-        flags, listens, ad_events = _COUNTS.unpack_from(value, HEADER_BYTES)
+        erased_at_ms, flags, listens, ad_events = _COUNTS.unpack_from(value, HEADER_BYTES)
         columns, end = _columns(value, HEADER_BYTES + _COUNTS.size, (listens, ad_events))
         profile = _decode_profile(value, end, flags)
     except (struct.error, ValueError) as error:
         raise CorruptValue(f"state of {len(value)} bytes does not decode: {error}") from error
-    return ListenerState(tuple(offsets), profile, Listens(*columns[:4]), AdEvents(*columns[4:]))
+    return ListenerState(tuple(offsets), profile, Listens(*columns[:4]), AdEvents(*columns[4:]), erased_at_ms)
 
 
 def encode_hot(state: ListenerState) -> bytes:

@@ -2,7 +2,8 @@
 
     fold(fold(s, a), b) == fold(fold(s, b), a)      fold(fold(s, a), a) == fold(s, a)
 
-holds for listens, ad events and profiles, to the byte. A profile's deletion is the one event whose place in the log counts.
+holds for listens, ad events, profiles and erasures, to the byte. A profile's deletion is the one event whose place in the log
+counts.
 """
 
 import struct
@@ -10,11 +11,13 @@ from bisect import bisect_left
 from enum import Enum
 from typing import Final, NamedTuple
 
+from interlude.features.erasing import without_erased
 from interlude.features.local_time import day_part
 from interlude.features.schema import CONTACTS_KEPT, LISTENS_KEPT
 from interlude.features.state import (
     AdEvent,
     AdEvents,
+    Erasure,
     Event,
     Listen,
     ListenerState,
@@ -35,7 +38,7 @@ class Outcome(Enum):
 
     TAKEN = "taken"
     DUPLICATE = "duplicate"  # the state has it already
-    OUTDATED = "outdated"  # older than everything that is kept, or than the known profile
+    OUTDATED = "outdated"  # older than everything that is kept, than the known profile, or than an erasure
 
 
 class Folded(NamedTuple):
@@ -54,6 +57,8 @@ def fold(state: ListenerState, event: Event) -> Folded:
     if isinstance(event, ProfileDeleted):
         outcome = Outcome.DUPLICATE if state.profile is None else Outcome.TAKEN
         return Folded(state._replace(profile=None), outcome)
+    if isinstance(event, Erasure):
+        return _fold_erasure(state, event)
     return _fold_profile(state, event)
 
 
@@ -73,28 +78,42 @@ def listen_mark(listen: Listen) -> int:
 
 
 def _fold_listen(state: ListenerState, listen: Listen) -> Folded:
+    if listen.played_at_ms <= state.erased_at_ms:
+        return Folded(state, Outcome.OUTDATED)
     kept = state.listens
     columns = _insert(kept, listen.played_at_ms, listen.event_hash, listen.track_id, listen_mark(listen), LISTENS_KEPT)
     if isinstance(columns, Outcome):
         return Folded(state, columns)
-    return Folded(ListenerState(state.offsets, state.profile, Listens(*columns), state.ad_events), Outcome.TAKEN)
+    return Folded(state._replace(listens=Listens(*columns)), Outcome.TAKEN)
 
 
 def _fold_ad_event(state: ListenerState, event: AdEvent) -> Folded:
+    if event.at_ms <= state.erased_at_ms:
+        return Folded(state, Outcome.OUTDATED)
     kept = state.ad_events
     columns = _insert(kept, event.at_ms, event.event_hash, event.campaign_hash, event.kind, CONTACTS_KEPT)
     if isinstance(columns, Outcome):
         return Folded(state, columns)
-    return Folded(ListenerState(state.offsets, state.profile, state.listens, AdEvents(*columns)), Outcome.TAKEN)
+    return Folded(state._replace(ad_events=AdEvents(*columns)), Outcome.TAKEN)
 
 
 def _fold_profile(state: ListenerState, profile: Profile) -> Folded:
+    if profile.updated_at_ms <= state.erased_at_ms:
+        return Folded(state, Outcome.OUTDATED)
     known = state.profile
     if profile == known:
         return Folded(state, Outcome.DUPLICATE)
     if known is not None and _precedence(profile) < _precedence(known):
         return Folded(state, Outcome.OUTDATED)
     return Folded(state._replace(profile=profile), Outcome.TAKEN)
+
+
+def _fold_erasure(state: ListenerState, erasure: Erasure) -> Folded:
+    if erasure.at_ms == state.erased_at_ms:
+        return Folded(state, Outcome.DUPLICATE)
+    if erasure.at_ms < state.erased_at_ms:
+        return Folded(state, Outcome.OUTDATED)
+    return Folded(without_erased(state, erasure.at_ms), Outcome.TAKEN)
 
 
 def _precedence(profile: Profile) -> tuple[int, str]:

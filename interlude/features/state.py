@@ -23,6 +23,7 @@ class Stream(IntEnum):
 
 NOTHING_APPLIED: Final = -1
 NO_OFFSETS: Final[tuple[int, ...]] = (NOTHING_APPLIED,) * len(Stream)
+NEVER_ERASED: Final = -1
 
 
 class DayPart(IntEnum):
@@ -96,7 +97,13 @@ class ProfileDeleted(NamedTuple):
     """The customer's profile was deleted (a tombstone on `customers`)."""
 
 
-Event = Listen | AdEvent | Profile | ProfileDeleted
+class Erasure(NamedTuple):
+    """The customer asked to be forgotten: nothing that happened up to `at_ms` may be kept, or taken in again by a replay."""
+
+    at_ms: int
+
+
+Event = Listen | AdEvent | Profile | ProfileDeleted | Erasure
 
 
 class Listens(NamedTuple):
@@ -124,6 +131,8 @@ class ListenerState(NamedTuple):
     profile: Profile | None = None
     listens: Listens = Listens()
     ad_events: AdEvents = AdEvents()
+    erased_at_ms: int = NEVER_ERASED
+    """The newest erasure: nothing kept is of this instant or before."""
 
 
 def hash_id(text: str) -> int:

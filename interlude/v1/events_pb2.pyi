@@ -143,7 +143,7 @@ class AdEvent(_message.Message):
     def __init__(self, event_id: _Optional[str] = ..., customer_id: _Optional[int] = ..., kind: _Optional[_Union[AdEventKind, str]] = ..., at_ms: _Optional[int] = ..., decision_id: _Optional[str] = ..., campaign_id: _Optional[str] = ..., channel: _Optional[_Union[Channel, str]] = ...) -> None: ...
 
 class Customer(_message.Message):
-    __slots__ = ("customer_id", "updated_at_ms", "level", "active", "consent_player_offers", "consent_sms", "phone", "name", "address", "postal_code", "time_zone", "gender", "birth_year")
+    __slots__ = ("customer_id", "updated_at_ms", "level", "active", "consent_player_offers", "consent_sms", "phone", "name", "address", "postal_code", "time_zone", "gender", "birth_year", "erased_at_ms")
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     UPDATED_AT_MS_FIELD_NUMBER: _ClassVar[int]
     LEVEL_FIELD_NUMBER: _ClassVar[int]
@@ -157,6 +157,7 @@ class Customer(_message.Message):
     TIME_ZONE_FIELD_NUMBER: _ClassVar[int]
     GENDER_FIELD_NUMBER: _ClassVar[int]
     BIRTH_YEAR_FIELD_NUMBER: _ClassVar[int]
+    ERASED_AT_MS_FIELD_NUMBER: _ClassVar[int]
     customer_id: int
     updated_at_ms: int
     level: Level
@@ -170,7 +171,8 @@ class Customer(_message.Message):
     time_zone: str
     gender: Gender
     birth_year: int
-    def __init__(self, customer_id: _Optional[int] = ..., updated_at_ms: _Optional[int] = ..., level: _Optional[_Union[Level, str]] = ..., active: _Optional[bool] = ..., consent_player_offers: _Optional[bool] = ..., consent_sms: _Optional[bool] = ..., phone: _Optional[str] = ..., name: _Optional[str] = ..., address: _Optional[str] = ..., postal_code: _Optional[str] = ..., time_zone: _Optional[str] = ..., gender: _Optional[_Union[Gender, str]] = ..., birth_year: _Optional[int] = ...) -> None: ...
+    erased_at_ms: int
+    def __init__(self, customer_id: _Optional[int] = ..., updated_at_ms: _Optional[int] = ..., level: _Optional[_Union[Level, str]] = ..., active: _Optional[bool] = ..., consent_player_offers: _Optional[bool] = ..., consent_sms: _Optional[bool] = ..., phone: _Optional[str] = ..., name: _Optional[str] = ..., address: _Optional[str] = ..., postal_code: _Optional[str] = ..., time_zone: _Optional[str] = ..., gender: _Optional[_Union[Gender, str]] = ..., birth_year: _Optional[int] = ..., erased_at_ms: _Optional[int] = ...) -> None: ...
 
 class Interest(_message.Message):
     __slots__ = ("interest_id", "customer_id", "track_id", "window_start_ms", "window_end_ms", "listens")

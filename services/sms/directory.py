@@ -1,7 +1,8 @@
 """Customers in Redis, one value each: what the rules ask, and the phone number, encrypted.
 
 `p:{id}` = updated_at_ms (int64), layout (1), level, flags, then the sealed phone: nonce and AES-256-GCM ciphertext, with the
-customer id as associated data, so that a number cannot be moved to another customer.
+customer id as associated data, so that a number cannot be moved to another customer. Of an erased customer it is the instant
+of the erasure (int64) alone, by which a replay of an older profile is known for what it is.
 """
 
 import re
@@ -16,19 +17,24 @@ import redis
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from interlude.features.state import Level
+from interlude.features.state import Erasure, Level
 from interlude.servicekit.logs import customer_mark
 from services.sms.policy import TextProfile
 from services.sms.values import execute, read_values
 
 _HEAD: Final = struct.Struct("<qBBB")
+_ERASED: Final = struct.Struct("<q")
 _LAYOUT: Final = 1
 _NONCE_BYTES: Final = 12
 _E164: Final = re.compile(r"\+[1-9][0-9]{6,14}")
 
 _PUT_UNLESS_OLDER: Final = """
 local known = redis.call('GET', KEYS[1])
-if known and struct.unpack('<i8', known) > struct.unpack('<i8', ARGV[1]) then return 0 end
+if known then
+  local known_ms, ms = struct.unpack('<i8', known), struct.unpack('<i8', ARGV[1])
+  local erased = #known == 8
+  if known_ms > ms or (erased and known_ms == ms) then return 0 end
+end
 redis.call('SET', KEYS[1], ARGV[1])
 return 1
 """
@@ -82,23 +88,32 @@ class CustomerDirectory:
         self._client = client
         self._put = client.register_script(_PUT_UNLESS_OLDER)
 
-    def apply(self, changes: Sequence[tuple[int, TextProfile | None]]) -> None:
-        """Take in profiles in their order; None deletes, an older profile than the known one changes nothing."""
+    def apply(self, changes: Sequence[tuple[int, TextProfile | Erasure | None]]) -> None:
+        """Take in profiles in their order; None deletes. A profile older than the known one or than an erasure changes nothing,
+        nor does an erasure older than the known profile."""
         if not changes:
             return
         pipeline = self._client.pipeline(transaction=False)
-        for customer_id, profile in changes:
-            if profile is None:
+        for customer_id, change in changes:
+            if change is None:
                 pipeline.delete(profile_key(customer_id))
             else:
-                self._put(keys=[profile_key(customer_id)], args=[encode_profile(profile)], client=pipeline)
+                self._put(keys=[profile_key(customer_id)], args=[_encode(change)], client=pipeline)
         execute(pipeline)
 
     def read(self, customer_ids: Sequence[int]) -> dict[int, TextProfile]:
         """The profiles of those that are known. One round trip."""
         values = read_values(self._client, [profile_key(customer_id) for customer_id in customer_ids])
         pairs = zip(customer_ids, values, strict=True)
-        return {customer_id: decode_profile(customer_id, value) for customer_id, value in pairs if value is not None}
+        return {
+            customer_id: decode_profile(customer_id, value)
+            for customer_id, value in pairs
+            if value is not None and len(value) != _ERASED.size
+        }
+
+
+def _encode(change: TextProfile | Erasure) -> bytes:
+    return _ERASED.pack(change.at_ms) if isinstance(change, Erasure) else encode_profile(change)
 
 
 def encode_profile(profile: TextProfile) -> bytes:

@@ -10,7 +10,7 @@ from interlude.events.errors import InvalidEvent
 from interlude.events.reading import content_type_of, parse
 from interlude.events.topics import Topic
 from interlude.events.validation import check_customer, check_key, check_sms_request, customer_id_of
-from interlude.features.state import Level
+from interlude.features.state import Erasure, Level
 from interlude.servicekit.errors import Unavailable
 from interlude.v1 import events_pb2 as pb
 from services.sms.journal import RequestKey, key_of
@@ -21,7 +21,7 @@ TOPICS: Final = (Topic.CUSTOMERS, Topic.SMS_REQUESTS)
 _TURN_LIMIT_SECONDS: Final = 30.0
 """After this long in one batch the consumer must be heard of again, or it loses its partitions."""
 
-ProfileChange = tuple[int, TextProfile | None]
+ProfileChange = tuple[int, TextProfile | Erasure | None]
 
 
 class Directory(Protocol):
@@ -113,6 +113,8 @@ class SmsHandler:
         customer = parse(pb.Customer, value, content_type_of(record.headers()))
         check_customer(customer, now_ms)
         check_key(record.key(), customer.customer_id)
+        if customer.erased_at_ms:
+            return customer.customer_id, Erasure(customer.erased_at_ms)
         return customer.customer_id, TextProfile(
             updated_at_ms=customer.updated_at_ms,
             level=Level(customer.level),

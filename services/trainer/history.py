@@ -11,7 +11,16 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from interlude.features.fold import fold
-from interlude.features.state import AdEvent, AdEventKind, Event, Listen, ListenerState, Profile, hash_id
+from interlude.features.state import (
+    NEVER_ERASED,
+    AdEvent,
+    AdEventKind,
+    Event,
+    Listen,
+    ListenerState,
+    Profile,
+    hash_id,
+)
 from interlude.features.vector import vector
 
 
@@ -58,11 +67,18 @@ class RowRule:
 
 @dataclass(slots=True)
 class CustomerEvents:
-    """Everything that the log holds of one customer, in any order, with repetitions."""
+    """Everything that the log holds of one customer, in any order, with repetitions. `erased_at_ms`: the newest erasure."""
 
     listens: list[Listen] = field(default_factory=list)
     profiles: list[Profile] = field(default_factory=list)
     ad_events: list[LoggedAdEvent] = field(default_factory=list)
+    erased_at_ms: int = NEVER_ERASED
+
+    def drop_erased(self) -> None:
+        """Forget what an erasure erased, wherever in the log it was."""
+        self.listens = [listen for listen in self.listens if listen.played_at_ms > self.erased_at_ms]
+        self.profiles = [profile for profile in self.profiles if profile.updated_at_ms > self.erased_at_ms]
+        self.ad_events = [logged for logged in self.ad_events if logged.event.at_ms > self.erased_at_ms]
 
 
 _FIRST: Final = 0

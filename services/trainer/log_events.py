@@ -14,7 +14,7 @@ from interlude.events.errors import InvalidEvent
 from interlude.events.reading import content_type_of, parse
 from interlude.events.topics import Topic
 from interlude.events.validation import check_ad_event, check_key
-from interlude.features.state import Listen, Profile, ProfileDeleted, Stream
+from interlude.features.state import Erasure, Listen, Profile, ProfileDeleted, Stream
 from interlude.v1 import events_pb2 as pb
 from services.trainer.history import CustomerEvents, LoggedAdEvent
 
@@ -71,6 +71,7 @@ def customers_in(batches: Iterator[pa.RecordBatch], now_ms: int, skipped: Counte
                 take(events, record, now_ms)
             except InvalidEvent as error:
                 skipped[f"invalid_{error.stage.value}"] += 1
+        events.drop_erased()
         if events.listens or events.profiles or events.ad_events:
             yield Customer(int(key or b"0"), events)
 
@@ -93,6 +94,8 @@ def take(events: CustomerEvents, record: LogRecord, now_ms: int) -> None:
         events.profiles.append(event)
     elif isinstance(event, ProfileDeleted):
         events.profiles.clear()
+    elif isinstance(event, Erasure):
+        events.erased_at_ms = max(events.erased_at_ms, event.at_ms)
 
 
 def _records(batches: Iterator[pa.RecordBatch]) -> Iterator[LogRecord]:

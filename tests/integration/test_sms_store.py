@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from devstack.ports import LOOPBACK, free_port
-from interlude.features.state import Level
+from interlude.features.state import Erasure, Level
 from interlude.servicekit.errors import Unavailable
 from interlude.servicekit.redis import connect
 from services.sms.directory import CustomerDirectory
@@ -21,6 +21,17 @@ def test_an_older_profile_never_replaces_a_newer_one(redis_url: str) -> None:
         assert directory.read([7, 8, 9, 10]) == {7: new, 8: new}
         directory.apply([])
         assert directory.read([]) == {}
+
+
+def test_an_erasure_takes_the_profile_and_no_older_one_comes_back(redis_url: str) -> None:
+    old, same, new = (TextProfile(at_ms, Level.FREE, True, True, b"sealed") for at_ms in (1, 2, 3))
+    with connect(redis_url, timeout_ms=1000) as client:
+        directory = CustomerDirectory(client)
+        directory.apply([(7, same), (7, Erasure(2)), (7, old), (7, same)])
+        assert directory.read([7]) == {}
+        assert b"sealed" not in (client.get("p:{7}") or b"")
+        directory.apply([(7, new), (7, Erasure(2))])
+        assert directory.read([7]) == {7: new}
 
 
 def test_an_entry_is_replaced_only_where_it_is_what_it_must_be(redis_url: str) -> None:

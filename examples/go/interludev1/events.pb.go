@@ -616,7 +616,9 @@ func (x *AdEvent) GetChannel() Channel {
 	return Channel_CHANNEL_UNSPECIFIED
 }
 
-// Topic `customers` (compacted, a null value deletes): the newest profile of a customer, from the CRM.
+// Topic `customers` (compacted, a null value deletes): the newest profile of a customer, from the CRM; or that everything
+// about the customer was erased. An erasure carries `customer_id` and `erased_at_ms` alone: compaction keeps it as the newest
+// record of its key, which it does not do with a null value, so that no replay brings back what was erased.
 // Name, address and phone are personal data: no service copies them out of this topic in clear.
 type Customer struct {
 	state               protoimpl.MessageState `protogen:"open.v1"`
@@ -632,7 +634,8 @@ type Customer struct {
 	PostalCode          string                 `protobuf:"bytes,10,opt,name=postal_code,json=postalCode,proto3" json:"postal_code,omitempty"`
 	TimeZone            string                 `protobuf:"bytes,11,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"` // IANA name ("America/Chicago"), empty: UTC
 	Gender              Gender                 `protobuf:"varint,12,opt,name=gender,proto3,enum=interlude.v1.Gender" json:"gender,omitempty"`
-	BirthYear           int32                  `protobuf:"varint,13,opt,name=birth_year,json=birthYear,proto3" json:"birth_year,omitempty"` // 0: unknown
+	BirthYear           int32                  `protobuf:"varint,13,opt,name=birth_year,json=birthYear,proto3" json:"birth_year,omitempty"`      // 0: unknown
+	ErasedAtMs          int64                  `protobuf:"varint,14,opt,name=erased_at_ms,json=erasedAtMs,proto3" json:"erased_at_ms,omitempty"` // of an erasure: nothing that happened up to then is kept or taken in again; 0: a profile
 	unknownFields       protoimpl.UnknownFields
 	sizeCache           protoimpl.SizeCache
 }
@@ -754,6 +757,13 @@ func (x *Customer) GetGender() Gender {
 func (x *Customer) GetBirthYear() int32 {
 	if x != nil {
 		return x.BirthYear
+	}
+	return 0
+}
+
+func (x *Customer) GetErasedAtMs() int64 {
+	if x != nil {
+		return x.ErasedAtMs
 	}
 	return 0
 }
@@ -1064,7 +1074,7 @@ const file_interlude_v1_events_proto_rawDesc = "" +
 	"decisionId\x12\x1f\n" +
 	"\vcampaign_id\x18\x06 \x01(\tR\n" +
 	"campaignId\x12/\n" +
-	"\achannel\x18\a \x01(\x0e2\x15.interlude.v1.ChannelR\achannel\"\xb6\x03\n" +
+	"\achannel\x18\a \x01(\x0e2\x15.interlude.v1.ChannelR\achannel\"\xd8\x03\n" +
 	"\bCustomer\x12\x1f\n" +
 	"\vcustomer_id\x18\x01 \x01(\x03R\n" +
 	"customerId\x12\"\n" +
@@ -1083,7 +1093,9 @@ const file_interlude_v1_events_proto_rawDesc = "" +
 	"\ttime_zone\x18\v \x01(\tR\btimeZone\x12,\n" +
 	"\x06gender\x18\f \x01(\x0e2\x14.interlude.v1.GenderR\x06gender\x12\x1d\n" +
 	"\n" +
-	"birth_year\x18\r \x01(\x05R\tbirthYear\"\xcd\x01\n" +
+	"birth_year\x18\r \x01(\x05R\tbirthYear\x12 \n" +
+	"\ferased_at_ms\x18\x0e \x01(\x03R\n" +
+	"erasedAtMs\"\xcd\x01\n" +
 	"\bInterest\x12\x1f\n" +
 	"\vinterest_id\x18\x01 \x01(\tR\n" +
 	"interestId\x12\x1f\n" +

@@ -6,13 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interlude.features.codec import encode_hot, encode_state
-from interlude.features.state import Event, ListenerState, Profile, ProfileDeleted, Stream
+from interlude.features.state import Erasure, Event, ListenerState, Profile, ProfileDeleted, Stream
 from services.enricher.folding import Arrival, fold_arrivals
 from tests.unit.features.histories import fold_all, histories, listen_events, long_history, profiles, seeds
 
 
 def _stream_of(event: Event) -> Stream:
-    if isinstance(event, Profile | ProfileDeleted):
+    if isinstance(event, Profile | ProfileDeleted | Erasure):
         return Stream.CUSTOMERS
     return Stream.AD_EVENTS if hasattr(event, "kind") else Stream.LISTENS
 

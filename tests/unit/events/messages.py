@@ -55,6 +55,11 @@ def customer() -> pb.Customer:
     )
 
 
+def erasure() -> pb.Customer:
+    """That a customer was erased."""
+    return pb.Customer(customer_id=42, erased_at_ms=NOW_MS - 1000)
+
+
 def sms_request() -> pb.SmsRequest:
     """A request for a text message with every field set."""
     return pb.SmsRequest(

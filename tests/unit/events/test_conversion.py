@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 
 from interlude.events.conversion import Headers, read_event
 from interlude.events.errors import InvalidEvent, Stage
-from interlude.features.state import AdEvent, AdEventKind, Level, Listen, Profile, ProfileDeleted, Stream, hash_id
+from interlude.features.state import (
+    AdEvent,
+    AdEventKind,
+    Erasure,
+    Level,
+    Listen,
+    Profile,
+    ProfileDeleted,
+    Stream,
+    hash_id,
+)
 from interlude.v1 import events_pb2 as pb
 from tests.unit.events import messages
 from tests.unit.events.messages import NOW_MS, as_json
@@ -72,6 +82,16 @@ def test_a_record_under_another_key_is_refused(stream: Stream, key: bytes | None
 
 def test_a_tombstone_deletes_the_profile_of_its_key() -> None:
     assert read_event(Stream.CUSTOMERS, b"42", None, None, NOW_MS) == (42, ProfileDeleted())
+
+
+def test_an_erasure_says_up_to_when() -> None:
+    for value in (messages.erasure().SerializeToString(), messages.as_json(messages.erasure())):
+        assert read_event(Stream.CUSTOMERS, b"42", value, None, NOW_MS) == (42, Erasure(NOW_MS - 1000))
+
+
+def test_an_erasure_of_somebody_else_than_its_key_is_refused() -> None:
+    with pytest.raises(InvalidEvent, match="key"):
+        read_event(Stream.CUSTOMERS, b"43", messages.erasure().SerializeToString(), None, NOW_MS)
 
 
 @pytest.mark.parametrize("key", [None, b"", b"-1", b"007"])

@@ -7,7 +7,7 @@ from typing import Final
 from hypothesis import strategies as st
 
 from interlude.features.fold import fold
-from interlude.features.state import AdEvent, AdEventKind, Event, Level, Listen, ListenerState, Profile
+from interlude.features.state import AdEvent, AdEventKind, Erasure, Event, Level, Listen, ListenerState, Profile
 
 BASE_MS: Final = 1_700_000_000_000
 MINUTE_MS: Final = 60_000
@@ -37,6 +37,8 @@ profiles = st.builds(
     time_zone=ZONES,
 )
 
+erasures = st.builds(Erasure, st.one_of(st.integers(0, 5), instants_ms))
+
 
 def identity(event: Listen | AdEvent) -> tuple[int, int]:
     """What makes two listens, or two ad events, one and the same."""
@@ -50,13 +52,15 @@ histories: st.SearchStrategy[list[Event]] = st.builds(
     listen_histories,
     ad_event_histories,
     st.lists(profiles, max_size=4),
+    st.lists(erasures, max_size=2),
 )
 
 
-def long_history(seed: int, size: int) -> list[Event]:
-    """More than a state keeps, in no order: `size` listens and a third as many ad events, all different."""
+def long_history(seed: int, size: int, *, erased: bool = False) -> list[Event]:
+    """More than a state keeps, in no order: `size` listens and a third as many ad events, all different; with `erased` an
+    erasure of about half of them."""
     chance = random.Random(seed)
-    listens: list[Event] = [
+    listens = [
         Listen(
             BASE_MS + chance.randrange(size * MINUTE_MS // 2),
             chance.getrandbits(64),
@@ -66,11 +70,13 @@ def long_history(seed: int, size: int) -> list[Event]:
         )
         for _ in range(size)
     ]
-    impressions: list[Event] = [
+    impressions = [
         AdEvent(BASE_MS + chance.randrange(10_000), chance.getrandbits(64), 7, AdEventKind.IMPRESSION)
         for _ in range(size // 3)
     ]
-    events = listens + impressions
+    events: list[Event] = [*listens, *impressions]
+    if erased:
+        events += [Erasure(chance.choice(listens).played_at_ms), Erasure(BASE_MS + chance.randrange(10_000))]
     chance.shuffle(events)
     return events
 

@@ -3,27 +3,44 @@
 Nothing of the code under test is used but the names of events and how many of them are kept.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import combinations, pairwise
 from zoneinfo import ZoneInfo
 
 from interlude.features.schema import CONTACTS_KEPT, LISTENS_KEPT
-from interlude.features.state import AdEvent, AdEventKind, Event, Listen
+from interlude.features.state import AdEvent, AdEventKind, Erasure, Event, Listen, Profile
 
 _PARTS = ("morning", "afternoon", "evening", "night")
 
 
-def kept_listens(events: Iterable[Event]) -> list[Listen]:
-    """The newest listens, oldest first."""
-    known = {(event.played_at_ms, event.event_hash): event for event in events if isinstance(event, Listen)}
+def erased_at_ms(events: Iterable[Event]) -> int:
+    """The newest erasure, -1 without one."""
+    return max((event.at_ms for event in events if isinstance(event, Erasure)), default=-1)
+
+
+def kept_listens(events: Sequence[Event]) -> list[Listen]:
+    """The newest listens that were not erased, oldest first."""
+    after_ms = erased_at_ms(events)
+    listens = [event for event in events if isinstance(event, Listen) and event.played_at_ms > after_ms]
+    known = {(listen.played_at_ms, listen.event_hash): listen for listen in listens}
     return [known[place] for place in sorted(known)][-LISTENS_KEPT:]
 
 
-def kept_ad_events(events: Iterable[Event]) -> list[AdEvent]:
-    """The newest ad events, oldest first."""
-    known = {(event.at_ms, event.event_hash): event for event in events if isinstance(event, AdEvent)}
+def kept_ad_events(events: Sequence[Event]) -> list[AdEvent]:
+    """The newest ad events that were not erased, oldest first."""
+    after_ms = erased_at_ms(events)
+    ad_events = [event for event in events if isinstance(event, AdEvent) and event.at_ms > after_ms]
+    known = {(event.at_ms, event.event_hash): event for event in ad_events}
     return [known[place] for place in sorted(known)][-CONTACTS_KEPT:]
+
+
+def newest_profiles(events: Sequence[Event]) -> list[Profile]:
+    """Those of the newest instant that were not erased: one of them is kept."""
+    after_ms = erased_at_ms(events)
+    profiles = [event for event in events if isinstance(event, Profile) and event.updated_at_ms > after_ms]
+    newest_ms = max((profile.updated_at_ms for profile in profiles), default=0)
+    return [profile for profile in profiles if profile.updated_at_ms == newest_ms]
 
 
 def features(listens: list[Listen], zone: str) -> dict[str, float]:

@@ -24,7 +24,7 @@ from interlude.features.codec import (
 )
 from interlude.features.fold import advance
 from interlude.features.schema import FEATURES, LISTENS_KEPT, RECENT_LISTENS
-from interlude.features.state import Level, ListenerState, Profile, Stream
+from interlude.features.state import Erasure, Level, ListenerState, Profile, Stream
 from interlude.features.vector import vector
 from tests.unit.features.histories import fold_all, histories, long_history, seeds
 
@@ -111,8 +111,10 @@ def test_features_as_layout_1_wrote_them_are_refused() -> None:
         decode_hot(b"\x01" + mark + struct.pack("<BBq6f", Level.FREE, 15, 1_700_000_000_000, *vector(FULL)))
 
 
-def test_a_state_written_before_features_changed_their_layout_is_still_read() -> None:
-    assert encode_state(FULL)[0] == 1
+def test_of_an_erased_listener_nothing_is_left_but_when() -> None:
+    erased = advance(fold_all([*long_history(seed=3, size=30), GOLD, Erasure(2**60)]), Stream.CUSTOMERS, 7)
+    assert encode_state(erased) == encode_header(erased) + struct.pack("<q", 2**60) + bytes(5)
+    assert encode_hot(erased) == encode_hot(ListenerState())
 
 
 # Where the fields of `f:` lie: tracks of the session, number of recent listens, then six times and the streak's track.

@@ -13,6 +13,7 @@ from interlude.features.state import (
     NO_OFFSETS,
     AdEvent,
     AdEventKind,
+    Erasure,
     Event,
     Level,
     Listen,
@@ -43,9 +44,9 @@ def test_any_order_gives_the_same_bytes(events: list[Event], seed: int) -> None:
 
 
 @settings(max_examples=15)
-@given(seeds, st.integers(90, 150))
-def test_any_order_of_more_than_is_kept_gives_the_same_bytes(seed: int, size: int) -> None:
-    events = long_history(seed, size)
+@given(seeds, st.integers(90, 150), st.booleans())
+def test_any_order_of_more_than_is_kept_gives_the_same_bytes(seed: int, size: int, erased: bool) -> None:
+    events = long_history(seed, size, erased=erased)
     assert _bytes(fold_all(shuffled(events, seed))) == _bytes(fold_all(events))
 
 
@@ -57,9 +58,9 @@ def test_any_repetition_gives_the_same_bytes(events: list[Event], seed: int) -> 
 
 
 @settings(max_examples=8)
-@given(seeds)
-def test_repetition_of_what_is_no_longer_kept_gives_the_same_bytes(seed: int) -> None:
-    events = long_history(seed, 130)
+@given(seeds, st.booleans())
+def test_repetition_of_what_is_no_longer_kept_gives_the_same_bytes(seed: int, erased: bool) -> None:
+    events = long_history(seed, 130, erased=erased)
     assert _bytes(fold_all([*events, *shuffled(events, seed)])) == _bytes(fold_all(events))
 
 
@@ -84,7 +85,7 @@ def test_storing_the_state_after_every_event_changes_nothing(seed: int) -> None:
 
 
 @settings(max_examples=60)
-@given(st.one_of(histories, st.builds(long_history, seeds, st.integers(90, 150))))
+@given(st.one_of(histories, st.builds(long_history, seeds, st.integers(90, 150), erased=st.booleans())))
 def test_the_newest_are_kept_oldest_first(events: list[Event]) -> None:
     state = fold_all(events)
     listens, ad_events = oracle.kept_listens(events), oracle.kept_ad_events(events)
@@ -95,6 +96,7 @@ def test_the_newest_are_kept_oldest_first(events: list[Event]) -> None:
     assert _words(state.ad_events.event_hash) == [event.event_hash for event in ad_events]
     assert _words(state.ad_events.campaign_hash) == [event.campaign_hash for event in ad_events]
     assert list(state.ad_events.kinds) == [event.kind for event in ad_events]
+    assert state.erased_at_ms == oracle.erased_at_ms(events)
 
 
 def _words(column: bytes) -> list[int]:
@@ -105,12 +107,7 @@ def _words(column: bytes) -> list[int]:
 @given(histories)
 def test_the_newest_profile_is_kept(events: list[Event]) -> None:
     state = fold_all(events)
-    profiles = [event for event in events if isinstance(event, Profile)]
-    if not profiles:
-        assert state.profile is None
-        return
-    newest_ms = max(profile.updated_at_ms for profile in profiles)
-    assert state.profile in [profile for profile in profiles if profile.updated_at_ms == newest_ms]
+    assert state.profile in (oracle.newest_profiles(events) or (None,))
 
 
 def test_long_histories_really_exceed_what_is_kept() -> None:
@@ -162,6 +159,28 @@ def test_a_deletion_takes_the_profile_and_leaves_the_listens() -> None:
 def test_after_a_deletion_any_profile_is_new() -> None:
     state = fold_all([_profile(5), ProfileDeleted(), _profile(4)])
     assert state.profile == _profile(4)
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_an_erasure_takes_what_was_up_to_it_wherever_it_comes(place: int) -> None:
+    erased: list[Event] = [_listen(BASE_MS), AdEvent(BASE_MS, 1, 2, AdEventKind.CLICK), _profile(BASE_MS)]
+    younger: list[Event] = [_listen(BASE_MS + 1), AdEvent(BASE_MS + 1, 1, 2, AdEventKind.CLICK), _profile(BASE_MS + 1)]
+    erasure = Erasure(BASE_MS)
+    assert fold_all([*erased[:place], erasure, *erased[place:]]) == ListenerState(erased_at_ms=BASE_MS)
+    assert fold_all([*erased, *younger, erasure]) == fold_all([*younger, erasure])
+
+
+@pytest.mark.parametrize("event", [_listen(), AdEvent(BASE_MS, 1, 2, AdEventKind.CLICK), _profile(BASE_MS)])
+def test_what_was_erased_is_not_taken_in_again(event: Event) -> None:
+    erased = fold_all([event, Erasure(BASE_MS)])
+    assert fold(erased, event) == (erased, Outcome.OUTDATED)
+
+
+def test_the_newest_erasure_counts() -> None:
+    erased = fold_all([Erasure(5)])
+    assert fold(erased, Erasure(5)) == (erased, Outcome.DUPLICATE)
+    assert fold(erased, Erasure(4)) == (erased, Outcome.OUTDATED)
+    assert fold(erased, Erasure(6)) == (ListenerState(erased_at_ms=6), Outcome.TAKEN)
 
 
 @settings(max_examples=30)

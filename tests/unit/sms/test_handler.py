@@ -9,7 +9,7 @@ from confluent_kafka import Message
 
 from interlude.events.errors import InvalidEvent, Stage
 from interlude.events.topics import Topic
-from interlude.features.state import Level
+from interlude.features.state import Erasure, Level
 from interlude.servicekit.errors import Unavailable
 from interlude.v1 import events_pb2 as pb
 from services.sms.handler import ProfileChange, SmsHandler
@@ -110,6 +110,12 @@ def test_profiles_come_first_then_requests_a_window_at_a_time_then_kafka() -> No
 def test_profiles_and_deletions_keep_their_order() -> None:
     calls = _handle(_customer(1), FakeRecord(Topic.CUSTOMERS, b"1", None), _customer(2))
     assert [(customer_id, change is None) for customer_id, change in calls[0][1]] == [(1, False), (1, True), (2, False)]
+
+
+def test_an_erasure_is_handed_on_as_what_it_is() -> None:
+    erasure = pb.Customer(customer_id=1, erased_at_ms=5)
+    calls = _handle(_customer(1), FakeRecord(Topic.CUSTOMERS, b"1", erasure.SerializeToString()))
+    assert [change for _, change in calls[0][1]][1:] == [Erasure(5)]
 
 
 def test_the_same_request_twice_is_one() -> None:

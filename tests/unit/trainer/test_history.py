@@ -72,6 +72,16 @@ def test_profile_counts_from_its_own_time_on() -> None:
     assert second.features[:4] == (0.0, 0.0, 1.0, 0.0)  # 20:59 in Tokyo
 
 
+def test_nothing_is_learned_from_what_was_erased() -> None:
+    late_zone = Profile(NOON_MS, Level.FREE, True, True, True)
+    events = CustomerEvents(
+        [listen(NOON_MS), listen(NOON_MS + 1)], [late_zone], [impression(NOON_MS), impression(NOON_MS + 2)]
+    )
+    events.erased_at_ms = NOON_MS
+    events.drop_erased()
+    assert events == CustomerEvents([listen(NOON_MS + 1)], [], [impression(NOON_MS + 2)], NOON_MS)
+
+
 @pytest.mark.parametrize(
     ("ad_events", "expected"),
     [
