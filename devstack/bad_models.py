@@ -53,7 +53,7 @@ def point(store: Path, version: str) -> None:
     champion = store / "champion.json"
     before = json.loads(champion.read_bytes())
     unfinished = champion.with_suffix(".new")
-    unfinished.write_text(json.dumps({"version": version, "previous": before["version"]}))
+    unfinished.write_text(json.dumps({**before, "version": version, "previous": before["version"]}))
     os.replace(unfinished, champion)
 
 

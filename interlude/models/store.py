@@ -1,37 +1,31 @@
 """The model store: a directory, or any URL that fsspec opens.
 
 versions/<version>/model.onnx      written once, never changed
+versions/<version>/card.md         the same in words, where the trainer wrote it
 versions/<version>/manifest.json
 versions/<version>/manifest.sig
-champion.json                      {"version": …, "previous": …}: the one thing that changes, in one step
+champion.json, moves/              which of them serve: see `pointer`
 """
 
 import hashlib
-import json
-import os
-import posixpath
 import re
-from dataclasses import dataclass
-from typing import Any, Final
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
 
-import fsspec
-
+from interlude.models.files import StoreFiles
 from interlude.models.manifest import Manifest, RefusedModel, verify
+from interlude.models.pointer import Candidate, Champion, Move, Pointer, Stage
+
+__all__ = ["MODEL_BYTES_LIMIT", "Candidate", "Champion", "ModelStore", "Move", "Stage", "StoredModel"]
 
 MODEL_BYTES_LIMIT: Final = 64 * 1024 * 1024
 """No model that answers within a millisecond is larger; a longer file is not read at all."""
 
-_CHAMPION: Final = "champion.json"
 _VERSION: Final = re.compile("[0-9a-f]{16}")
 """Names are parts of paths: nothing else gets there."""
-
-
-@dataclass(frozen=True, slots=True)
-class Champion:
-    """Which version serves, and which served before it (empty: none)."""
-
-    version: str
-    previous: str = ""
+_NOTHING: Final[Mapping[str, bytes]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,27 +41,29 @@ class ModelStore:
     """Versions and the champion pointer under one URL. Reading checks; writing replaces whole files in one step."""
 
     def __init__(self, url: str) -> None:
-        self._files: Any
-        self._files, root = fsspec.core.url_to_fs(url)
-        self._root: str = root
+        self._files = StoreFiles(url)
+        self._pointer = Pointer(self._files)
 
-    def publish(self, manifest: Manifest, signature: bytes, model: bytes) -> str:
-        """Write one version and return its name. Publishing the same content again changes nothing."""
+    def publish(
+        self, manifest: Manifest, signature: bytes, model: bytes, papers: Mapping[str, bytes] = _NOTHING
+    ) -> str:
+        """Write one version and return its name. Publishing the same content again changes nothing.
+
+        `papers` are files for people, by name; nobody checks them.
+        """
         version = manifest.version
         if version not in self.versions():
-            for name, content in (
-                ("model.onnx", model),
-                ("manifest.sig", signature),
-                ("manifest.json", manifest.to_json()),
-            ):
-                # The manifest comes last: a version without one does not exist yet.
-                self._write(self._version_path(version, name), content)
+            for name, content in papers.items():
+                self._files.replace(_path(version, name), content)
+            self._files.replace(_path(version, "model.onnx"), model)
+            self._files.replace(_path(version, "manifest.sig"), signature)
+            # The manifest comes last: a version without one does not exist yet.
+            self._files.replace(_path(version, "manifest.json"), manifest.to_json())
         return version
 
     def versions(self) -> list[str]:
         """Every complete version, in no particular order."""
-        manifests = self._files.glob(posixpath.join(self._root, "versions", "*", "manifest.json"))
-        return [path.split("/")[-2] for path in manifests]
+        return [name.split("/")[-2] for name in self._files.names("versions/*/manifest.json")]
 
     def load(self, version: str, public_key_base64: str) -> StoredModel:
         """Read one version. Raises `RefusedModel` for anything that is not exactly what was published and signed."""
@@ -82,69 +78,99 @@ class ModelStore:
             raise RefusedModel("hash", "model.onnx is not the file that the manifest was made for")
         return StoredModel(version, manifest, model)
 
+    def paper(self, version: str, name: str) -> str:
+        """A file for people. Raises `RefusedModel` where the version has none of that name."""
+        return self._read(version, name).decode(errors="replace")
+
     def champion(self) -> Champion | None:
         """The pointer, None while nothing was promoted. Raises `RefusedModel` when it does not read."""
-        try:
-            return _to_champion(self._files.cat_file(posixpath.join(self._root, _CHAMPION)))
-        except FileNotFoundError:
-            return None
+        return self._pointer.read()
 
-    def promote(self, version: str) -> Champion:
-        """Make `version` the champion; the one before it stays named for `rollback`. Raises `RefusedModel` if unknown."""
+    def moves(self) -> list[Move]:
+        """Where the pointer has been, the newest first."""
+        return self._pointer.moves()
+
+    def promote(self, version: str, reason: str = "promoted") -> Champion:
+        """Make `version` the champion; the one before it stays named for `rollback`, a candidate does not stay.
+
+        Raises `RefusedModel` if unknown.
+        """
+        self._require(version)
+
+        def change(current: Champion | None) -> Champion:
+            if current is not None and current.version == version:
+                return replace(current, candidate=None)
+            return Champion(version, current.version if current else "")
+
+        return self._move(change, reason)
+
+    def rollback(self, reason: str = "rolled back") -> Champion:
+        """Make the previous champion the champion again; a candidate does not stay. Raises `RefusedModel` when there is none."""
+
+        def change(current: Champion | None) -> Champion:
+            if current is None or not current.previous:
+                raise RefusedModel("champion", "there is no previous champion to roll back to")
+            return Champion(current.previous, current.version)
+
+        return self._move(change, reason)
+
+    def try_out(self, version: str, stage: Stage, share: float, reason: str = "tried out") -> Champion:
+        """Make `version` the candidate, in place of any other. Raises `RefusedModel` if it is unknown, is the champion itself, or
+        there is no champion to compare it with."""
+        self._require(version)
+
+        def change(current: Champion | None) -> Champion:
+            if current is None:
+                raise RefusedModel("champion", "there is no champion to compare a candidate with: promote one")
+            if current.version == version:
+                raise RefusedModel("version", f"version {version} is the champion")
+            return replace(current, candidate=Candidate(version, stage, share, _now_ms()))
+
+        return self._move(change, reason)
+
+    def withdraw(self, reason: str = "withdrawn") -> Champion:
+        """End the trial of the candidate; nothing else changes. Raises `RefusedModel` where there is no champion."""
+
+        def change(current: Champion | None) -> Champion:
+            if current is None:
+                raise RefusedModel("champion", "there is no champion, hence no candidate")
+            return replace(current, candidate=None)
+
+        return self._move(change, reason)
+
+    def promote_candidate(self, candidate: Candidate, reason: str) -> Champion:
+        """Make `candidate` the champion. Raises `RefusedModel` if it is no longer the candidate that it was."""
+
+        def change(current: Champion | None) -> Champion:
+            if current is None or current.candidate != candidate:
+                raise RefusedModel("champion", f"version {candidate.version} is not the candidate any more")
+            return Champion(candidate.version, current.version)
+
+        return self._move(change, reason)
+
+    def _move(self, change: Callable[[Champion | None], Champion], reason: str) -> Champion:
+        return self._pointer.move(change, at_ms=_now_ms(), reason=reason)
+
+    def _require(self, version: str) -> None:
         if version not in self.versions():
             raise RefusedModel("version", f"version {version} is not in the store")
-        current = self.champion()
-        if current is not None and current.version == version:
-            return current
-        return self._point(Champion(version, current.version if current else ""))
-
-    def rollback(self) -> Champion:
-        """Make the previous champion the champion again. Raises `RefusedModel` when there is none."""
-        current = self.champion()
-        if current is None or not current.previous:
-            raise RefusedModel("champion", "there is no previous champion to roll back to")
-        return self._point(Champion(current.previous, current.version))
-
-    def _point(self, champion: Champion) -> Champion:
-        document = json.dumps({"version": champion.version, "previous": champion.previous})
-        self._write(posixpath.join(self._root, _CHAMPION), document.encode())
-        return champion
-
-    def _version_path(self, version: str, name: str) -> str:
-        return posixpath.join(self._root, "versions", version, name)
 
     def _read(self, version: str, name: str) -> bytes:
         if not _VERSION.fullmatch(version):
             raise RefusedModel("version", f"{version[:32]!a} is no version: expected 16 hex digits")
-        path = self._version_path(version, name)
+        path = _path(version, name)
         try:
             size = self._files.size(path)
             if size is not None and size > MODEL_BYTES_LIMIT:
                 raise RefusedModel("size", f"{name} has {size} bytes, limit {MODEL_BYTES_LIMIT}")
-            content: bytes = self._files.cat_file(path)
+            return self._files.read(path)
         except FileNotFoundError as error:
             raise RefusedModel("missing", f"version {version} has no {name}") from error
-        return content
-
-    def _write(self, path: str, content: bytes) -> None:
-        if "file" not in self._files.protocol:
-            self._files.pipe_file(path, content)  # object stores replace an object in one step
-            return
-        self._files.makedirs(posixpath.dirname(path), exist_ok=True)
-        unfinished = f"{path}.{os.getpid()}.tmp"
-        with open(unfinished, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(unfinished, path)
 
 
-def _to_champion(document: bytes) -> Champion:
-    try:
-        fields = json.loads(document)
-        version, previous = fields["version"], fields["previous"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise RefusedModel("champion", "champion.json does not read") from error
-    if not (isinstance(version, str) and isinstance(previous, str)):
-        raise RefusedModel("champion", "champion.json names no versions")
-    return Champion(version, previous)
+def _path(version: str, name: str) -> str:
+    return f"versions/{version}/{name}"
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

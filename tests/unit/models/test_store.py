@@ -172,4 +172,9 @@ def test_readers_never_see_a_broken_pointer_while_it_is_moved(tmp_path: Path) ->
     assert problems == []
     assert seen <= set(versions)
     assert writer.champion() == Champion(versions[0], versions[1])
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["champion.json", "versions"]  # nothing unfinished stays
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "champion.json",
+        "champion.lock",
+        "moves",
+        "versions",
+    ]  # nothing unfinished stays
