@@ -18,7 +18,7 @@ from interlude.contacts.ledger import ContactLedger, contacts_key, encode_contac
 from interlude.features.codec import encode_hot, hot_key
 from interlude.servicekit.redis import ConnectionPerThread
 from services.decision.answers import Answer, Question
-from services.decision.champion import Serving
+from services.decision.champion import Roster
 from services.decision.engine import DecisionEngine
 from services.decision.listeners import RedisListeners
 from services.decision.reserving import Reserver
@@ -32,7 +32,7 @@ _DEADLINE_SECONDS: Final = 30.0
 class _Champion:
     """No model: each campaign's prior takes its place, so that every rule is reached."""
 
-    serving: Serving | None = None
+    roster: Roster = Roster()
 
 
 def measure() -> dict[str, Figure]:

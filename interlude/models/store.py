@@ -78,10 +78,6 @@ class ModelStore:
             raise RefusedModel("hash", "model.onnx is not the file that the manifest was made for")
         return StoredModel(version, manifest, model)
 
-    def paper(self, version: str, name: str) -> str:
-        """A file for people. Raises `RefusedModel` where the version has none of that name."""
-        return self._read(version, name).decode(errors="replace")
-
     def champion(self) -> Champion | None:
         """The pointer, None while nothing was promoted. Raises `RefusedModel` when it does not read."""
         return self._pointer.read()

@@ -64,7 +64,11 @@ def compose(settings: DecisionSettings, metrics: DecisionMetrics) -> DecisionPar
     """Every part of the service, nothing started, nothing connected yet. Raises `InvalidCampaigns`, `SpillTaken`."""
     recording = Recording(settings, metrics, client_id=SERVICE, version=SERVICE_VERSION)
     watcher = ChampionWatcher(
-        ModelStore(settings.model_store), settings.model_public_key, metrics.model_loaded, metrics.model_refused
+        ModelStore(settings.model_store),
+        settings.model_public_key,
+        metrics.model_loaded,
+        metrics.model_refused,
+        metrics.trial.trial,
     )
     connections = ConnectionPerThread(settings.redis_url, timeout_ms=settings.redis_timeout_ms)
     budgets = BudgetLeases(
@@ -80,6 +84,7 @@ def compose(settings: DecisionSettings, metrics: DecisionMetrics) -> DecisionPar
         watcher,
         now_ms=now_ms,
         reserve_seconds=settings.deadline_reserve_ms / 1000,
+        observer=metrics.trial,
     )
     campaigns = CampaignFile(
         settings.campaign_file,

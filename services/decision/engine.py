@@ -6,14 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Protocol
 
-import numpy as np
-
-from interlude.features.schema import FEATURES
 from services.decision.answers import Answer, Question, facts_of
-from services.decision.champion import Serving
+from services.decision.champion import Roster
 from services.decision.listeners import Listener, ListenersUnavailable
 from services.decision.policy import SHOWN, Facts, Reason, Rung, decide
 from services.decision.reserving import Reserver
+from services.decision.scoring import score
+from services.decision.trial_metrics import UNOBSERVED, TrialObserver
 
 _Answer = Callable[[Sequence[Question], float], list[Answer]]
 
@@ -28,11 +27,11 @@ class Listeners(Protocol):
     def read(self, customer_ids: Sequence[int], timeout_seconds: float) -> list[Listener]: ...
 
 
-class Champion(Protocol):
-    """The model to ask, None while there is none."""
+class Models(Protocol):
+    """The models to ask: `ChampionWatcher`."""
 
     @property
-    def serving(self) -> Serving | None: ...
+    def roster(self) -> Roster: ...
 
 
 class DecisionEngine:
@@ -42,16 +41,19 @@ class DecisionEngine:
         self,
         listeners: Listeners,
         reserver: Reserver,
-        champion: Champion,
+        models: Models,
         *,
         now_ms: Callable[[], int],
         reserve_seconds: float,
         seconds: Callable[[], float] = time.monotonic,
+        observer: TrialObserver = UNOBSERVED,
     ) -> None:
-        """`reserve_seconds` of every deadline are kept for the way back; `seconds` is a monotonic clock."""
+        """`reserve_seconds` of every deadline are kept for the way back; `seconds` is a monotonic clock; `observer` is told what a
+        candidate does."""
         self._listeners = listeners
         self._reserver = reserver
-        self._champion = champion
+        self._models = models
+        self._observer = observer
         self._now_ms = now_ms
         self._reserve_seconds = reserve_seconds
         self._seconds = seconds
@@ -95,23 +97,27 @@ class DecisionEngine:
             listeners = self._listeners.read([question.customer_id for question in questions], budget_seconds)
         except ListenersUnavailable:
             return _unread(questions, Rung.NO_FEATURES, now_ms)
-        serving = self._champion.serving
-        threshold, version = (None, "") if serving is None else (serving.threshold, serving.version)
+        scores = score(
+            [question.customer_id for question in questions], listeners, self._models.roster, self._observer.compared
+        )
         answers = []
-        for question, listener, score in zip(questions, listeners, _scores(listeners, serving), strict=True):
+        for question, listener, scored in zip(questions, listeners, scores, strict=True):
             facts = facts_of(
                 question,
                 listener.features,
                 listener.contacts,
                 now_ms=now_ms,
-                score=score,
-                model_threshold=threshold,
+                score=scored.probability,
+                model_threshold=scored.threshold,
                 budget=self._reserver.budget_of(question.campaign, now_ms),
             )
             reason, propensity = decide(facts)
             answers.append(
-                Answer(question, reason, facts, propensity, version, now_ms, listener.value, listener.contacts)
+                Answer(question, reason, facts, propensity, scored.version, now_ms, listener.value, listener.contacts)
             )
+        by_candidate = [answer.show for answer, scored in zip(answers, scores, strict=True) if scored.by_candidate]
+        if by_candidate:
+            self._observer.decided(by_candidate)
         return answers
 
 
@@ -126,16 +132,6 @@ def _by_patience(budgets: Sequence[float], patience_seconds: float) -> Iterator[
         group = [place for place, budget in enumerate(budgets) if low < budget <= high]
         if group:
             yield group
-
-
-def _scores(listeners: Sequence[Listener], serving: Serving | None) -> list[float | None]:
-    """One score per listener, None without features or model, from one run of the model."""
-    vectors = [listener.features.vector for listener in listeners if listener.features is not None]
-    if serving is None or not vectors:
-        return [None] * len(listeners)
-    matrix = np.frombuffer(b"".join(vectors), dtype="<f4").reshape(len(vectors), len(FEATURES))
-    scores = iter(serving.scorer.score_vectors(matrix).tolist())
-    return [None if listener.features is None else next(scores) for listener in listeners]
 
 
 def _unread(questions: Sequence[Question], rung: Rung, now_ms: int) -> list[Answer]:

@@ -9,6 +9,7 @@ from prometheus_client.registry import Collector
 
 from interlude.servicekit.histograms import BatchHistogram
 from services.decision.sample_ratio import Deviation
+from services.decision.trial_metrics import TrialMetrics
 
 FRONT_ENDS: Final = ("answered", "late", "expired", "cancelled")
 REFUSAL_CAUSES: Final = ("in_flight", "queue", "stopping", "message")
@@ -197,6 +198,7 @@ class DecisionMetrics:
         self.model_info = Gauge(
             "interlude_decision_model_info", "1 for the version that serves.", ["version"], registry=self.registry
         )
+        self.trial = TrialMetrics(self.registry)
         self.campaigns_loaded = Counter(
             "interlude_decision_campaigns_loaded_total",
             "Campaign documents that began to serve.",

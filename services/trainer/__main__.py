@@ -13,8 +13,9 @@ from interlude.models.store import ModelStore
 from interlude.servicekit.lifecycle import refuse_to_start
 from interlude.servicekit.logs import configure_logs
 from interlude.servicekit.settings import InvalidSettings, load_settings
-from services.trainer.arguments import Command, build_parser
+from services.trainer.arguments import USAGE, Command, build_parser
 from services.trainer.commands import Surroundings
+from services.trainer.looping import run_loop
 from services.trainer.publishing import public_key_of
 from services.trainer.replies import DONE, FAILED, now_ms, reply_to, write_report
 from services.trainer.serving import serve
@@ -26,8 +27,10 @@ def main() -> int:
     """Run the command of this process; returns its exit code."""
     arguments = build_parser().parse_args()
     around = _surroundings()
-    if arguments.command in (Command.SESSION, Command.TRAIN, Command.AUDIENCE):
+    if arguments.command in (Command.SESSION, Command.LOOP, Command.TRAIN, Command.AUDIENCE):
         os.nice(around.settings.nice)
+    if arguments.command == Command.LOOP:
+        return _loop(arguments, around)
     return _serve(around) if arguments.command == Command.SESSION else _run(arguments, around)
 
 
@@ -44,13 +47,26 @@ def _surroundings() -> Surroundings:
     return Surroundings(settings, ModelStore(settings.model_store), public_key, now_ms, open_spark)
 
 
+def _loop(arguments: argparse.Namespace, around: Surroundings) -> int:
+    try:
+        return run_loop(arguments, around)
+    except (ValueError, argparse.ArgumentTypeError) as error:
+        print(f"{Command.LOOP}: {error}", file=sys.stderr)
+        return USAGE
+
+
 def _run(arguments: argparse.Namespace, around: Surroundings) -> int:
     reply = reply_to(arguments, around)
     if reply.document is not None and not write_report(reply, arguments):
-        print(json.dumps(reply.document, allow_nan=False), flush=True)
+        print(_printed(reply.document), flush=True)
     for complaint in reply.complaints:
         print(complaint, file=sys.stderr)
     return reply.exit_code
+
+
+def _printed(document: object) -> str:
+    """A card is text; everything else is JSON."""
+    return document if isinstance(document, str) else json.dumps(document, allow_nan=False)
 
 
 def _serve(around: Surroundings) -> int:

@@ -24,6 +24,11 @@ class Command(StrEnum):
     ROLLBACK = "rollback"
     LIST = "list"
     SHOW = "show"
+    DIFF = "diff"
+    HISTORY = "history"
+    TRY = "try"
+    WITHDRAW = "withdraw"
+    LOOP = "loop"
 
 
 HOUR_MS: Final = 3_600_000
@@ -53,8 +58,20 @@ def build_parser() -> argparse.ArgumentParser:
     promote.add_argument("version")
     commands.add_parser(Command.ROLLBACK, help="make the previous champion the champion again")
     commands.add_parser(Command.LIST, help="list all versions, newest first")
-    show = commands.add_parser(Command.SHOW, help="print the manifest of a version")
+    show = commands.add_parser(Command.SHOW, help="print the manifest of a version, or its card")
     show.add_argument("version")
+    show.add_argument("--card", action="store_true", help="the model in words (Markdown)")
+    diff = commands.add_parser(Command.DIFF, help="how two versions differ, in words and in answers")
+    diff.add_argument("version")
+    diff.add_argument("other")
+    commands.add_parser(Command.HISTORY, help="every promotion, rollback and trial, newest first, with its reason")
+    attempt = commands.add_parser(Command.TRY, help="make a version the candidate, in shadow or as a canary")
+    attempt.add_argument("version")
+    attempt.add_argument(
+        "--share", type=_share, default=0.0, help="of the listeners it decides for; 0 (default): shadow"
+    )
+    commands.add_parser(Command.WITHDRAW, help="end the trial of the candidate")
+    _add_loop(commands.add_parser(Command.LOOP, help="train, try and promote by itself, round after round"))
     return parser
 
 
@@ -113,6 +130,17 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threshold", type=_share, default=0.5, help="probability from which the offer is shown")
     parser.add_argument("--promote", action="store_true", help="make the new version the champion")
     _add_report(parser)
+
+
+def _add_loop(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--every", default="15m", help="a round begins so often: 30s, 15m, 6h, 1d (default 15m)")
+    parser.add_argument("--rounds", type=int, default=0, metavar="N", help="end after so many; 0 (default): go on")
+    parser.add_argument("--shadow", default="15m", help="how long a candidate scores in shadow (default 15m)")
+    parser.add_argument("--canary", default="2h", help="how long it decides for a share at least (default 2h)")
+    parser.add_argument("--longest", default="2d", help="who has not proved itself by then goes (default 2d)")
+    parser.add_argument("--canary-share", type=_share, default=0.1, help="of the listeners (default 0.1)")
+    parser.add_argument("--canary-decisions", type=int, default=1000, help="of each model at least (default 1000)")
+    parser.add_argument("train", nargs=argparse.REMAINDER, help="-- train ... : what each round trains")
 
 
 def _add_audience(parser: argparse.ArgumentParser) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Final, Protocol
@@ -13,6 +14,7 @@ from interlude.features.schema import FEATURE_NAMES, FINGERPRINTS
 from interlude.models.manifest import GoldenRow, Manifest, RefusedModel, sign
 from interlude.models.scorer import load_scorer
 from interlude.models.store import Champion, StoredModel
+from services.trainer.card import CARD, model_card
 from services.trainer.dataset import Rows
 from services.trainer.evaluation import cross_entropy, error_share
 from services.trainer.gate import Baseline
@@ -26,8 +28,8 @@ LIBRARIES: Final = ("pyspark", "scikit-learn", "skl2onnx", "onnx", "onnxruntime"
 class Versions(Protocol):
     """What the trainer needs of the model store."""
 
-    def publish(self, manifest: Manifest, signature: bytes, model: bytes) -> str:
-        """Write one version and return its name."""
+    def publish(self, manifest: Manifest, signature: bytes, model: bytes, papers: Mapping[str, bytes] = ...) -> str:
+        """Write one version, with `papers` for people, and return its name."""
 
     def load(self, version: str, public_key_base64: str) -> StoredModel:
         """Read one version."""
@@ -60,7 +62,8 @@ def public_key_of(private_key_base64: str) -> str:
 def publish(versions: Versions, release: Release, rows: Rows, private_key_base64: str) -> str:
     """Sign and write the version; returns its name."""
     manifest = to_manifest(release, rows)
-    return versions.publish(manifest, sign(manifest.to_json(), private_key_base64), release.model_file)
+    signature = sign(manifest.to_json(), private_key_base64)
+    return versions.publish(manifest, signature, release.model_file, {CARD: model_card(manifest).encode()})
 
 
 def to_manifest(release: Release, rows: Rows) -> Manifest:

@@ -23,10 +23,16 @@ def list_versions(registry: Registry, public_key: str) -> list[dict[str, Any]]:
     """One line per version, newest first, saying which serves. Raises `RefusedModel` for a version that was tampered with."""
     champion = registry.champion()
     serving, previous = (champion.version, champion.previous) if champion else ("", "")
+    candidate = champion.candidate.version if champion and champion.candidate else ""
     manifests = [(version, registry.load(version, public_key).manifest) for version in registry.versions()]
     manifests.sort(key=lambda pair: (-pair[1].trained_at_ms, pair[0]))
     return [
-        {**_summary(version, manifest), "champion": version == serving, "previous": version == previous}
+        {
+            **_summary(version, manifest),
+            "champion": version == serving,
+            "candidate": version == candidate,
+            "previous": version == previous,
+        }
         for version, manifest in manifests
     ]
 

@@ -3,6 +3,7 @@
 import argparse
 import json
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any, Final
@@ -13,10 +14,13 @@ from pyspark.errors import PySparkException
 from interlude.contacts.campaign_file import InvalidCampaigns
 from interlude.events.topics import PARTITIONER
 from interlude.models.manifest import RefusedModel
+from interlude.models.store import Stage
 from interlude.servicekit.errors import Unavailable
 from interlude.servicekit.producing import RecordProducer
 from services.trainer.arguments import Command
+from services.trainer.card import model_card
 from services.trainer.commands import NoSuchAudience, Surroundings, run_audience, run_train
+from services.trainer.comparing import compare
 from services.trainer.dataset import UnusableRows
 from services.trainer.registry import describe, list_versions
 from services.trainer.report import to_report
@@ -29,6 +33,10 @@ REFUSED: Final = 2
 _ERROR_LENGTH: Final = 500
 
 
+class TrainingFailed(Exception):
+    """The training of a round ended with an error; the message is its own."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """`document` is None when there is none; each of `complaints` is one line."""
@@ -39,15 +47,29 @@ class Reply:
 
 
 def reply_to(arguments: argparse.Namespace, around: Surroundings) -> Reply:
-    """Run one command, all but `session`; what can be expected to fail becomes a sentence."""
+    """Run one command, all but `session` and `loop`; what can be expected to fail becomes a sentence."""
+    command = Command(arguments.command)
+    return guarded(command, lambda: _run(command, arguments, around))
+
+
+def guarded(command: Command, run: Callable[[], Reply]) -> Reply:
+    """What `run` returns; what can be expected to fail becomes a sentence."""
     try:
-        return _run(Command(arguments.command), arguments, around)
-    except (UnusableRows, NoSuchAudience, InvalidCampaigns, RefusedModel, SparkUnavailable, Unavailable) as error:
-        return Reply(FAILED, complaints=(f"{arguments.command}: {error}",))
+        return run()
+    except (
+        UnusableRows,
+        NoSuchAudience,
+        InvalidCampaigns,
+        RefusedModel,
+        SparkUnavailable,
+        TrainingFailed,
+        Unavailable,
+    ) as error:
+        return Reply(FAILED, complaints=(f"{command.value}: {error}",))
     except (PySparkException, Py4JError) as error:
         # A Java error comes with its whole stack; what it is about stands in the lines before.
         about = " ".join(str(error).split())[:_ERROR_LENGTH]
-        return Reply(FAILED, complaints=(f"{arguments.command}: Spark gave up: {about}",))
+        return Reply(FAILED, complaints=(f"{command.value}: Spark gave up: {about}",))
 
 
 def write_report(reply: Reply, arguments: argparse.Namespace) -> bool:
@@ -75,9 +97,29 @@ def _run(command: Command, arguments: argparse.Namespace, around: Surroundings) 
         return Reply(DONE, asdict(store.promote(arguments.version)))
     if command is Command.ROLLBACK:
         return Reply(DONE, asdict(store.rollback()))
+    if command is Command.TRY:
+        store.load(arguments.version, around.public_key)
+        stage = Stage.CANARY if arguments.share else Stage.SHADOW
+        return Reply(DONE, asdict(store.try_out(arguments.version, stage, arguments.share)))
+    if command is Command.WITHDRAW:
+        return Reply(DONE, asdict(store.withdraw()))
+    return Reply(DONE, _looked_up(command, arguments, around))
+
+
+def _looked_up(command: Command, arguments: argparse.Namespace, around: Surroundings) -> Any:
+    """What the registry says, with nothing changed."""
+    store, key = around.store, around.public_key
     if command is Command.LIST:
-        return Reply(DONE, list_versions(store, around.public_key))
-    return Reply(DONE, describe(store, arguments.version, around.public_key))
+        return list_versions(store, key)
+    if command is Command.HISTORY:
+        return [asdict(move) for move in store.moves()]
+    if command is Command.DIFF:
+        return compare(store.load(arguments.version, key), store.load(arguments.other, key))
+    return (
+        model_card(store.load(arguments.version, key).manifest)
+        if arguments.card
+        else describe(store, arguments.version, key)
+    )
 
 
 def _train(arguments: argparse.Namespace, around: Surroundings) -> Reply:

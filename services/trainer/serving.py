@@ -16,7 +16,7 @@ from services.trainer.arguments import USAGE, Command, build_parser
 from services.trainer.commands import Surroundings
 from services.trainer.replies import Reply, reply_to, write_report
 
-_ONE_AT_A_TIME: Final = Reply(USAGE, complaints=("session: a session takes commands, not another session",))
+_ONE_AT_A_TIME: Final = Reply(USAGE, complaints=("session: a session takes commands, not another session and no loop",))
 
 
 def serve(
@@ -38,7 +38,7 @@ def _reply(line: str, around: Surroundings) -> Reply:
         return Reply(USAGE, complaints=(f"session: no command of the trainer: {line.strip()}",))
     except ValueError as error:
         return Reply(USAGE, complaints=(f"session: {error}: {line.strip()}",))
-    if arguments.command == Command.SESSION:
+    if arguments.command in (Command.SESSION, Command.LOOP):
         return _ONE_AT_A_TIME
     reply = reply_to(arguments, around)
     write_report(reply, arguments)

@@ -17,7 +17,7 @@ from interlude.contacts.ledger import (
 )
 from interlude.v1 import events_pb2
 from services.decision.answers import read_listener
-from services.decision.champion import Serving
+from services.decision.champion import Roster, Serving, Trial
 from services.decision.listeners import Listener, ListenersUnavailable
 from services.decision.reported import ReportsUnavailable, reported_key
 
@@ -126,6 +126,12 @@ class FakeChampion:
     """Serves what it is given."""
 
     serving: Serving | None = None
+    trial: Trial | None = None
+
+    @property
+    def roster(self) -> Roster:
+        """Both."""
+        return Roster(self.serving, self.trial)
 
 
 @dataclass

@@ -86,10 +86,15 @@ class DecisionScene:
         self.redis.set(hot_key(customer_id), value or hot_features())
         return customer_id
 
+    def metrics_text(self) -> str:
+        """What Prometheus would read."""
+        with urlopen(self.metrics_url, timeout=DEADLINE_S) as answer:
+            text: str = answer.read().decode()
+        return text
+
     def sample(self, name: str, **labels: str) -> float:
         """The value of a metric, 0 while it does not exist."""
-        with urlopen(self.metrics_url, timeout=DEADLINE_S) as answer:
-            families = text_string_to_metric_families(answer.read().decode())
+        families = text_string_to_metric_families(self.metrics_text())
         samples = itertools.chain.from_iterable(family.samples for family in families)
         return sum(
             sample.value for sample in samples if sample.name == name and labels.items() <= sample.labels.items()

@@ -9,9 +9,11 @@ import pytest
 from devstack.bad_models import BAD_MODELS
 from devstack.keys import generate_keys
 from devstack.stack import Stack
+from interlude.models.rollout import is_in_share
+from interlude.models.store import Stage
 from tests.integration.decision_scene import UNHURRIED, DecisionScene, LightLoad, running, until
 from tests.listeners import VECTOR
-from tests.models import KEYS, STINGY, ModelSpec, promote
+from tests.models import KEYS, STINGY, ModelSpec, promote, publish
 
 _SERVED_WITHIN_S = 2.0
 _SWAPS = 30
@@ -67,6 +69,34 @@ def test_a_bad_model_is_counted_and_the_old_one_serves_on(scene: DecisionScene) 
     assert set(load.ends) == {"OK"}
     assert set(load.versions) == {good}
     assert scene.sample("interlude_decision_model_info", version=good) == 1
+
+
+def test_a_canary_decides_for_its_share_and_a_shadow_for_nobody(scene: DecisionScene) -> None:
+    champion, candidate = _champion(scene), publish(scene.store, ModelSpec(STINGY))
+    listeners = [scene.new_listener() for _ in range(60)]
+
+    def versions() -> dict[int, str]:
+        return {customer_id: scene.decide(customer_id).model_version for customer_id in listeners}
+
+    def tried(stage: Stage, share: float) -> None:
+        scene.store.try_out(candidate, stage, share)
+        name = "interlude_decision_candidate_share"
+        until(lambda: scene.sample(f"{name}", version=candidate, stage=stage.value) == share, "nothing is tried")
+        until(lambda: f'{name}{{stage="{stage.value}"' in scene.metrics_text(), "nothing is tried")
+
+    tried(Stage.SHADOW, 0.0)
+    assert set(versions().values()) == {champion}
+    assert scene.sample("interlude_decision_shadow_answers_total", side="other") == len(listeners)
+    tried(Stage.CANARY, 0.5)
+    expected = {
+        customer_id: candidate if is_in_share(candidate, 0.5, customer_id) else champion for customer_id in listeners
+    }
+    assert versions() == expected
+    by_candidate = sum(version == candidate for version in expected.values())
+    assert scene.sample("interlude_decision_candidate_answers_total", answer="no") == by_candidate
+    scene.store.withdraw()
+    until(lambda: "interlude_decision_candidate_share{" not in scene.metrics_text(), "the candidate does not go")
+    assert set(versions().values()) == {champion}
 
 
 def test_thirty_swaps_with_every_kind_of_bad_model_in_between_fail_no_call(

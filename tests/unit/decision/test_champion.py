@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from devstack.keys import generate_keys
-from interlude.models.store import Champion, ModelStore, StoredModel
+from interlude.models.store import Champion, ModelStore, Stage, StoredModel
 from services.decision.champion import RETRY_POLLS, ChampionWatcher
 from tests.models import KEYS, STINGY, ModelSpec, promote, publish
 
@@ -116,6 +116,58 @@ def test_a_pointer_that_is_gone_changes_nothing(tmp_path: Path) -> None:
     (tmp_path / "champion.json").unlink()
     watcher.refresh()
     assert (_serving(watcher), reports.refused) == (version, [])
+
+
+def _trial(watcher: ChampionWatcher) -> tuple[str, Stage, float] | None:
+    trial = watcher.roster.trial
+    return None if trial is None else (trial.serving.version, trial.stage, trial.share)
+
+
+def test_a_candidate_is_loaded_beside_the_champion_and_goes_when_it_is_withdrawn(tmp_path: Path) -> None:
+    store = ModelStore(str(tmp_path))
+    seen: list[str] = []
+    watcher = ChampionWatcher(
+        store,
+        KEYS.model_public_key,
+        lambda _version: None,
+        lambda _check: None,
+        lambda trial: seen.append(trial.stage if trial else "none"),
+    )
+    champion = promote(store)
+    candidate = publish(store, ModelSpec(STINGY))
+    for stage, share in ((Stage.SHADOW, 0.0), (Stage.CANARY, 0.2)):
+        store.try_out(candidate, stage, share)
+        for _ in range(2):
+            watcher.refresh()
+        assert (_serving(watcher), _trial(watcher)) == (champion, (candidate, stage, share))
+    store.withdraw()
+    watcher.refresh()
+    assert (_serving(watcher), _trial(watcher)) == (champion, None)
+    assert seen == [Stage.SHADOW, Stage.CANARY, "none"]
+
+
+def test_a_candidate_that_is_promoted_is_not_read_again(tmp_path: Path) -> None:
+    store = ModelStore(str(tmp_path))
+    watcher, reports = _watcher(store)
+    promote(store)
+    candidate = publish(store, ModelSpec(STINGY))
+    tried = store.try_out(candidate, Stage.CANARY, 0.5).candidate
+    watcher.refresh()
+    (tmp_path / "versions" / candidate / "model.onnx").unlink()
+    assert tried is not None
+    store.promote_candidate(tried, "as good")
+    watcher.refresh()
+    assert (_serving(watcher), _trial(watcher), reports.refused) == (candidate, None, [])
+
+
+def test_a_bad_candidate_is_refused_once_and_the_champion_decides_for_everybody(tmp_path: Path) -> None:
+    store = ModelStore(str(tmp_path))
+    watcher, reports = _watcher(store)
+    champion = promote(store)
+    store.try_out(publish(store, ModelSpec(STINGY), generate_keys()), Stage.CANARY, 0.5)
+    for _ in range(RETRY_POLLS):
+        watcher.refresh()
+    assert (_serving(watcher), _trial(watcher), reports.refused) == (champion, None, ["signature"])
 
 
 class _Broken(ModelStore):

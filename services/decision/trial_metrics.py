@@ -1,0 +1,75 @@
+"""What a candidate does while it is tried, as metrics."""
+
+from collections.abc import Iterable
+from typing import Final, Protocol
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from services.decision.champion import Trial
+from services.decision.scoring import Comparison
+
+
+class TrialObserver(Protocol):
+    """Who is told what a candidate does."""
+
+    def compared(self, comparison: Comparison) -> None: ...
+
+    def decided(self, shown: Iterable[bool]) -> None: ...
+
+
+class NoObserver:
+    """Nobody."""
+
+    def compared(self, comparison: Comparison) -> None:
+        """Nothing."""
+
+    def decided(self, shown: Iterable[bool]) -> None:
+        """Nothing."""
+
+
+UNOBSERVED: Final = NoObserver()
+
+
+class TrialMetrics:
+    """Counts for the registry of a service."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._share = Gauge(
+            "interlude_decision_candidate_share",
+            "Share of listeners that the candidate decides for, by its version and stage; 0 in shadow. No sample: no candidate is "
+            "tried, or it was refused.",
+            ["version", "stage"],
+            registry=registry,
+        )
+        answers = Counter(
+            "interlude_decision_candidate_answers_total",
+            "Answers that the candidate decided as a canary, before the ledger was asked. When its share of `show` is far from "
+            "that of all answers: `python -m services.trainer withdraw`, and look at the report of the candidate's training.",
+            ["answer"],
+            registry=registry,
+        )
+        comparisons = Counter(
+            "interlude_decision_shadow_answers_total",
+            "Listeners whom a candidate in shadow puts on the same side of its threshold as the champion, or on the other.",
+            ["side"],
+            registry=registry,
+        )
+        self._shown, self._not_shown = answers.labels("show"), answers.labels("no")
+        self._same, self._other = comparisons.labels("same"), comparisons.labels("other")
+
+    def trial(self, trial: Trial | None) -> None:
+        """Another candidate is tried, or none."""
+        self._share.clear()
+        if trial is not None:
+            self._share.labels(trial.serving.version, trial.stage.value).set(trial.share)
+
+    def compared(self, comparison: Comparison) -> None:
+        """A candidate in shadow judged a batch."""
+        self._same.inc(comparison.same)
+        self._other.inc(comparison.other)
+
+    def decided(self, shown: Iterable[bool]) -> None:
+        """A canary decided so for these listeners."""
+        answers = list(shown)
+        self._shown.inc(sum(answers))
+        self._not_shown.inc(len(answers) - sum(answers))
