@@ -11,6 +11,7 @@ from prometheus_client.metrics_core import Metric
 from interlude.servicekit.settings import ServiceSettings
 from services.decision.metrics import DecisionMetrics, FrontMetrics, SampleRatioMetric
 from services.decision.settings import DecisionSettings
+from services.decision.trial_metrics import TrialMetrics
 from services.enricher.metrics import EnricherMetrics
 from services.enricher.settings import EnricherSettings
 from services.sms.metrics import SmsMetrics
@@ -74,6 +75,8 @@ def exported_series() -> dict[str, frozenset[str]]:
 
 def _families(metrics: object) -> Iterator[MetricFamily]:
     for collector in vars(metrics).values():
+        if isinstance(collector, TrialMetrics):
+            yield from _families(collector)
         if isinstance(collector, MetricWrapperBase | FrontMetrics | SampleRatioMetric):
             for described in collector.describe():
                 # A wrapper knows its labels itself, a collector of our own gives families that do.

@@ -41,21 +41,21 @@ class TrialMetrics:
             ["version", "stage"],
             registry=registry,
         )
-        answers = Counter(
+        self._answers = Counter(
             "interlude_decision_candidate_answers_total",
             "Answers that the candidate decided as a canary, before the ledger was asked. When its share of `show` is far from "
             "that of all answers: `python -m services.trainer withdraw`, and look at the report of the candidate's training.",
             ["answer"],
             registry=registry,
         )
-        comparisons = Counter(
+        self._comparisons = Counter(
             "interlude_decision_shadow_answers_total",
             "Listeners whom a candidate in shadow puts on the same side of its threshold as the champion, or on the other.",
             ["side"],
             registry=registry,
         )
-        self._shown, self._not_shown = answers.labels("show"), answers.labels("no")
-        self._same, self._other = comparisons.labels("same"), comparisons.labels("other")
+        self._shown, self._not_shown = self._answers.labels("show"), self._answers.labels("no")
+        self._same, self._other = self._comparisons.labels("same"), self._comparisons.labels("other")
 
     def trial(self, trial: Trial | None) -> None:
         """Another candidate is tried, or none."""

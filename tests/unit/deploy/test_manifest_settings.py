@@ -15,6 +15,7 @@ from services.decision.settings import DecisionSettings
 from services.sms.messages import long_texts
 from services.sms.settings import SmsSettings
 from services.trainer.arguments import Command, build_parser
+from services.trainer.looping import train_arguments
 from services.trainer.replies import REFUSED
 from services.trainer.settings import TrainerSettings
 from tests.unit.deploy.manifests import (
@@ -138,9 +139,9 @@ def test_an_sms_pod_has_the_time_to_hear_of_what_is_in_flight() -> None:
 
 
 def test_the_trainer_is_asked_for_what_it_can_do() -> None:
-    arguments = build_parser().parse_args(container("trainer")["args"])
-    assert arguments.command == Command.TRAIN
-    assert arguments.promote
+    looping = build_parser().parse_args(container("trainer")["args"])
+    assert (looping.command, looping.rounds) == (Command.LOOP, 1)
+    arguments = train_arguments(looping.train)
     assert read_campaigns(str(BASE / "campaigns.yaml")).find(arguments.campaign)
     # The image has the connector among Spark's own jars.
     assert load_settings(TrainerSettings, environment("trainer")).spark_jars == ""
