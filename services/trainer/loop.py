@@ -91,12 +91,17 @@ class Loop:
         elif pointer is None:
             self._store.promote(trained.version, "the first champion")
             sentence = f"Version {trained.version} serves: it is the first."
-        elif trained.version == pointer.version:
+        elif self._is_same(trained.version, pointer.version):
             sentence = "The same model came out again."
         else:
             self._store.try_out(trained.version, Stage.SHADOW, 0.0, "passed the gate")
             sentence = f"Version {trained.version} is tried in shadow."
         return {"step": TRAINED, "sentence": sentence, "version": trained.version or None, "report": trained.report}
+
+    def _is_same(self, version: str, champion: str) -> bool:
+        """Whether they are one model, whenever each was trained."""
+        files = {self._store.load(each, self._public_key).manifest.model_sha256 for each in (version, champion)}
+        return len(files) == 1
 
     def _judge(self, champion: str, candidate: Candidate) -> tuple[Verdict, tuple[Side, Side]]:
         decisions = self._log.decisions(candidate.since_ms)

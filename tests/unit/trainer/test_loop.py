@@ -101,10 +101,12 @@ def test_the_first_model_serves_at_once_and_the_next_is_tried(world: _World) -> 
 def test_what_the_gate_refuses_and_what_came_out_before_change_nothing(world: _World) -> None:
     assert world.round()["version"] is None
     assert world.store.champion() is None
-    world.next_version = publish(world.store)
+    world.next_version = first = publish(world.store)
     world.round()
+    world.next_version = publish(world.store, ModelSpec(manifest_changes={"trained_at_ms": 1_800_000_000_000}))
+    assert world.next_version != first
     assert "same model" in world.round()["sentence"]
-    assert world.store.champion() == Champion(world.next_version)
+    assert world.store.champion() == Champion(first)
 
 
 def test_a_good_candidate_goes_from_shadow_to_canary_to_champion_and_nothing_is_trained_meanwhile(
