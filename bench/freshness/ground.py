@@ -35,12 +35,12 @@ class Enricher:
 class Ground:
     """Real Kafka and Redis, and a directory for all that processes are told and tell."""
 
-    def __init__(self, stack: Stack, sizes: Sizes) -> None:
+    def __init__(self, stack: Stack, sizes: Sizes, directory: Path) -> None:
         create_topics(stack.kafka)
         self.stack: Final = stack
         self.sizes: Final = sizes
         self.redis: Final = redis.Redis.from_url(stack.redis)
-        self.directory: Final = stack.directory / "bench"
+        self.directory: Final = directory
         self.directory.mkdir()
         self._keys: Final = generate_keys()
 
@@ -49,7 +49,7 @@ class Ground:
     def start(cls, sizes: Sizes) -> Iterator["Ground"]:
         """Until the end of the block."""
         with Stack.start({Part.KAFKA, Part.REDIS}) as stack:
-            yield cls(stack, sizes)
+            yield cls(stack, sizes, stack.directory / "bench")
 
     @contextmanager
     def enricher(self, name: str, group_id: str) -> Iterator[Enricher]:
