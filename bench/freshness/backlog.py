@@ -5,47 +5,34 @@ import time
 from typing import Final
 
 from bench.freshness.schedule import TRACKS
-from demo.players import serving_deliveries
-from interlude.events.topics import PARTITIONER, Topic
-from interlude.events.writing import to_record
-from interlude.servicekit.producing import RecordProducer
+from bench.freshness.sending import open_producer, try_send
 from interlude.v1 import events_pb2 as pb
 
-SOURCE: Final = "bench-backlog"
 BETWEEN_LISTENS_MS: Final = 210_000
 """A track's length: as often does a listener of the backlog play one, on average."""
 _AD_EVENT_SHARE: Final = 0.02
 _SEED: Final = 20_141_001
 _LINGER_MS: Final = 50
 _FULL_SECONDS: Final = 0.01
-_FLUSH_SECONDS: Final = 60.0
 
 
 def write_backlog(bootstrap: str, events: int, customers: int, began_ms: int) -> None:
     """`events` events of customers 0 to `customers` - 1 in random turn, from `began_ms` (epoch ms) on; two of a hundred are
     impressions, the rest are listens."""
     chance = random.Random(_SEED)
-    producer = RecordProducer(bootstrap, client_id=SOURCE, partitioner=PARTITIONER, linger_ms=_LINGER_MS)
-    with serving_deliveries(producer):
+    with open_producer(bootstrap, _LINGER_MS) as producer:
         for number in range(events):
             customer_id = chance.randrange(customers)
             at_ms = began_ms + number * BETWEEN_LISTENS_MS // customers
-            if chance.random() < _AD_EVENT_SHARE:
-                _send(producer, Topic.AD_EVENTS, _impression(number, customer_id, at_ms), at_ms)
-            else:
-                _send(producer, Topic.LISTENS, _listen(chance, number, customer_id, at_ms), at_ms)
-    producer.flush(_FLUSH_SECONDS)
+            is_ad = chance.random() < _AD_EVENT_SHARE
+            event = _impression(number, customer_id, at_ms) if is_ad else _listen(chance, number, customer_id, at_ms)
+            while not try_send(producer, event):
+                time.sleep(_FULL_SECONDS)
 
 
 def lasts_ms(events: int, customers: int) -> int:
     """From the first event of such a backlog to the last."""
     return events * BETWEEN_LISTENS_MS // customers
-
-
-def _send(producer: RecordProducer, topic: Topic, event: pb.Listen | pb.AdEvent, at_ms: int) -> None:
-    record = to_record(event, customer_id=event.customer_id, event_id=event.event_id, at_ms=at_ms, source=SOURCE)
-    while not producer.try_send(topic, record.key, record.value, [*record.headers]):
-        time.sleep(_FULL_SECONDS)
 
 
 def _listen(chance: random.Random, number: int, customer_id: int, at_ms: int) -> pb.Listen:

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from bench.freshness.ground import Ground, now_ms, say
+from bench.freshness.ground import Enricher, Ground, now_ms, say
 from bench.freshness.listeners import write_known_listeners
+from bench.freshness.reports import read_report
 from bench.freshness.runs import NothingArrived, Run, run
 from bench.freshness.spark_ways import Way
-from demo.enriching import read_enriched
-from demo.status import read_status
 from devstack.class_archive import archive_options, spark_archive
 from devstack.jars import connector_jars
 from devstack.ports import LOOPBACK
@@ -86,9 +85,8 @@ def _run_spark(ground: Ground, way: Way, first_customer: int, ends_ms: int) -> R
 
 def _checking(process: ChildProcess, report: Path) -> Callable[[], None]:
     def check() -> None:
-        status = read_status(report) or {}
-        if "refused" in status:
-            raise SparkRefused(status["refused"])
+        if refused := read_report(report).get("refused"):
+            raise SparkRefused(refused)
         if not process.alive:
             raise SparkRefused(f"it ended with code {process.exit_code}: {process.log_tail(3)}")
 
@@ -104,17 +102,17 @@ def _equal_share(ground: Ground, way: Way, first_customer: int) -> float:
     customers = range(first_customer, first_customer + ground.sizes.customers)
     theirs = ground.read([_key_prefix(way) + hot_key(customer_id) for customer_id in customers])
     with ground.enricher("enricher-again", GROUP_ID) as enricher:
-        _await_standstill(enricher.metrics_url)
+        _await_standstill(enricher)
     ours = ground.read([hot_key(customer_id) for customer_id in customers])
     return sum(1 for one, other in zip(ours, theirs, strict=True) if one == other) / len(customers)
 
 
-def _await_standstill(metrics_url: str) -> None:
+def _await_standstill(enricher: Enricher) -> None:
     """Until an enricher has done something and then nothing for a second."""
     deadline = time.monotonic() + _CATCH_UP_SECONDS
     seen, since = 0, time.monotonic()
     while time.monotonic() < deadline and (not seen or time.monotonic() - since < 1):
-        before, seen = seen, read_enriched(metrics_url).seen
+        before, seen = seen, enricher.seen()
         if seen != before:
             since = time.monotonic()
         time.sleep(_POLL_SECONDS)

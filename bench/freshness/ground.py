@@ -8,8 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
+from urllib.request import urlopen
 
 import redis
+from prometheus_client.parser import text_string_to_metric_families
 
 from bench.freshness.sizes import Sizes
 from devstack.environment import Environments, choose_addresses
@@ -22,6 +24,8 @@ from devstack.stack import Part, Stack
 from devstack.topics import create_topics
 
 _STOP_SECONDS: Final = 20.0
+_ANSWER_SECONDS: Final = 30.0
+_EVENTS: Final = "interlude_enricher_events_total"
 
 
 class Enricher:
@@ -29,7 +33,13 @@ class Enricher:
 
     def __init__(self, process: ServiceProcess, metrics_port: int) -> None:
         self.process: Final = process
-        self.metrics_url: Final = f"http://{LOOPBACK}:{metrics_port}/metrics"
+        self._metrics_url: Final = f"http://{LOOPBACK}:{metrics_port}/metrics"
+
+    def seen(self) -> int:
+        """Events that it is done with since it started, whatever became of them."""
+        with urlopen(self._metrics_url, timeout=_ANSWER_SECONDS) as answer:
+            families = text_string_to_metric_families(answer.read().decode())
+        return sum(int(sample.value) for family in families for sample in family.samples if sample.name == _EVENTS)
 
 
 class Ground:

@@ -1,7 +1,6 @@
 """One run at a steady rate: somebody brings listens from Kafka to Redis, and every one of them is timed."""
 
 import json
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,15 +9,13 @@ from typing import Final
 from bench.freshness.ground import Ground, now_ms
 from bench.freshness.notifications import KeyNotifications
 from bench.freshness.schedule import Schedule
+from bench.freshness.sending import open_producer, try_send
 from bench.freshness.watching import Watch, watch_all
 from bench.processes import ProcessorMeter
 from devstack.process import ChildProcess
-from interlude.events.topics import PARTITIONER, Topic
-from interlude.events.writing import to_record
-from interlude.servicekit.producing import RecordProducer
 
-_OPENING_SECONDS: Final = 180.0
-_OPENING_EVERY_SECONDS: Final = 0.5
+_OPENING_LISTENS: Final = 180
+_OPENING_EVERY_SECONDS: Final = 1.0
 _READY_SECONDS: Final = 60.0
 _LATE_SECONDS: Final = 60
 """How long after the last listen somebody who is behind is waited for."""
@@ -79,22 +76,14 @@ def run(
 
 def _await_first(ground: Ground, writes: KeyNotifications, customer_id: int, check: Callable[[], None]) -> None:
     """Play a track of somebody whom nobody times, now and then, until one is in Redis: whoever brings it there is at work."""
-    producer = RecordProducer(ground.stack.kafka, client_id="bench-opening", partitioner=PARTITIONER)
-    schedule = Schedule(customer_id, 1, 1, 1, 0, 0, now_ms())
-    deadline = time.monotonic() + _OPENING_SECONDS
-    number = 0
-    while time.monotonic() < deadline:
-        check()
-        listen = schedule.listen(0)
-        listen.played_at_ms, listen.event_id, number = now_ms(), f"opening/{customer_id}/{number}", number + 1
-        record = to_record(
-            listen, customer_id=customer_id, event_id=listen.event_id, at_ms=listen.played_at_ms, source="bench-opening"
-        )
-        producer.send(Topic.LISTENS, record.key, record.value, [*record.headers])
-        producer.flush(_OPENING_EVERY_SECONDS * 10)
-        if writes.wait(_OPENING_EVERY_SECONDS):
-            return
-    raise NothingArrived(f"no listen was in Redis after {_OPENING_SECONDS:.0f} s")
+    listens = Schedule(customer_id, 1, 1, _OPENING_LISTENS, 0, 0, now_ms())
+    with open_producer(ground.stack.kafka) as producer:
+        for number in range(_OPENING_LISTENS):
+            check()
+            try_send(producer, listens.listen(number))
+            if writes.wait(_OPENING_EVERY_SECONDS):
+                return
+    raise NothingArrived(f"no listen was in Redis after {_OPENING_LISTENS * _OPENING_EVERY_SECONDS:.0f} s")
 
 
 def _lateness(player: ChildProcess, report: Path) -> float:

@@ -18,6 +18,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
+from bench.freshness.reports import write_report
 from bench.freshness.spark_steps import (
     STATE,
     STATEFUL_ROWS,
@@ -27,7 +28,6 @@ from bench.freshness.spark_steps import (
     write_rows,
 )
 from bench.freshness.spark_ways import Way
-from demo.status import write_status
 from interlude.events.topics import Topic
 from interlude.servicekit.lifecycle import stop_on_signals
 
@@ -145,7 +145,7 @@ def main() -> None:
         if error := query.exception():
             raise error
     except PySparkException as error:
-        write_status(Path(settings.report), {"refused": str(error).splitlines()[0]})
+        write_report(Path(settings.report), {"refused": str(error).splitlines()[0]})
     finally:
         # What is not written yet nobody waits for; `spark.stop()` would.
         os._exit(0)

@@ -12,7 +12,6 @@ from bench.freshness.backlog import lasts_ms, write_backlog
 from bench.freshness.ground import Enricher, Ground, now_ms, say
 from bench.freshness.listeners import write_known_listeners
 from bench.processes import ProcessorMeter
-from demo.enriching import read_enriched
 from devstack.topics import recreate_topics
 
 _BEGIN_SHARE: Final = 0.2
@@ -108,7 +107,7 @@ def _watch(ground: Ground, enrichers: Sequence[Enricher]) -> Throughput:
 def _await_seen(enrichers: Sequence[Enricher], wanted: int) -> int:
     """How many events they are done with, once that is at least `wanted`. Raises `Stalled`."""
     deadline = time.monotonic() + _STALLED_SECONDS
-    while (seen := sum(read_enriched(enricher.metrics_url).seen for enricher in enrichers)) < wanted:
+    while (seen := sum(enricher.seen() for enricher in enrichers)) < wanted:
         if time.monotonic() > deadline:
             raise Stalled(f"enrichers were done with {seen:,} of {wanted:,} events after {_STALLED_SECONDS:.0f} s")
         time.sleep(_LOOK_SECONDS)
