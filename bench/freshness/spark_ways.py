@@ -11,4 +11,4 @@ class Way(Enum):
     STATELESS = "stateless"
     """Micro-batches without any state: each listen becomes the features of a listener who has but that one."""
     REAL_TIME = "real_time"
-    """Real-time mode, without state: of what Python can give Spark, `foreach` alone is let through."""
+    """Real-time mode, without state: Spark 4.2 lets nothing with state into it, and of what Python can do `foreach` alone."""
