@@ -50,6 +50,7 @@ def measure_side_by_side(ground: Ground) -> SideBySide:
     first_customers = {way: place * each for place, way in enumerate(Way, 1)}
     write_known_listeners(ground.redis, range(each * (1 + len(Way))), ends_ms)
     with ground.enricher("enricher", GROUP_ID) as enricher:
+        enricher.process.wait_until_ready()
         ours = run(ground, "enricher", "", 0, {"enricher": enricher.process.pid})
     say(f"enricher: {ours}")
     taken: dict[Way, Run] = {}
@@ -102,6 +103,7 @@ def _equal_share(ground: Ground, way: Way, first_customer: int) -> float:
     customers = range(first_customer, first_customer + ground.sizes.customers)
     theirs = ground.read([_key_prefix(way) + hot_key(customer_id) for customer_id in customers])
     with ground.enricher("enricher-again", GROUP_ID) as enricher:
+        enricher.process.wait_until_ready()
         _await_standstill(enricher)
     ours = ground.read([hot_key(customer_id) for customer_id in customers])
     return sum(1 for one, other in zip(ours, theirs, strict=True) if one == other) / len(customers)

@@ -63,7 +63,7 @@ class Ground:
 
     @contextmanager
     def enricher(self, name: str, group_id: str) -> Iterator[Enricher]:
-        """An enricher as it is run in earnest, until the end of the block."""
+        """An enricher as it is run in earnest, just started, until the end of the block."""
         addresses = choose_addresses()
         environment = Environments(self.stack, self._keys, self.directory / "models", addresses).enricher()
         process = ServiceProcess.launch(
@@ -74,7 +74,6 @@ class Ground:
             log_directory=self.stack.log_directory,
         )
         try:
-            process.wait_until_ready()
             yield Enricher(process, addresses.enricher_metrics_port)
         finally:
             process.terminate(_STOP_SECONDS)

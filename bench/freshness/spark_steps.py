@@ -30,7 +30,7 @@ class FoldWithState:
 
     def __call__(self, key: tuple[bytes], frames: Iterator[pd.DataFrame], group: GroupState) -> Iterator[pd.DataFrame]:
         customer_id = int(key[0])
-        state = decode_state(group.get[0]) if group.exists else known_listener(customer_id, self._ends_ms)
+        state = decode_state(bytes(group.get[0])) if group.exists else known_listener(customer_id, self._ends_ms)
         for frame in frames:
             for value in frame["value"]:
                 state = fold(state, _listen(key[0], value)[1]).state

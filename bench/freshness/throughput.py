@@ -70,7 +70,7 @@ def measure_throughput(ground: Ground) -> Rounds:
 
 
 def _work_off(ground: Ground, group_id: str, processes: int) -> Throughput:
-    """All of them stand at the start with their partitions, waiting for Redis, before the first event counts."""
+    """All of them stand at the start with their partitions before the first event counts: until then Redis takes no writes."""
     ground.redis.client_pause(_PAUSE_MS, all=False)
     with ExitStack() as running:
         enrichers = [

@@ -39,6 +39,7 @@ def test_every_listen_of_a_run_is_timed_and_in_redis(ground: Ground, group_id: s
     began_ms = now_ms() - 1000
     write_known_listeners(ground.redis, range(TINY.customers + 1), began_ms)
     with ground.enricher("enricher", group_id) as enricher:
+        enricher.process.wait_until_ready()
         result = run(ground, "enricher", "", 0, {"enricher": enricher.process.pid})
     assert (result.measured, result.lost) == (50, 0)
     assert 0 < result.p50_ms <= result.p99_ms <= result.p999_ms
