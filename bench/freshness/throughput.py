@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Final
 
+from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from bench.freshness.backlog import lasts_ms, write_backlog
@@ -82,16 +83,22 @@ def _work_off(ground: Ground, group_id: str, processes: int) -> Throughput:
 
 
 def _await_members(ground: Ground, group_id: str, processes: int) -> None:
-    """Until that many members of the group have partitions."""
+    """Until that many members of the group have partitions. Raises `Stalled`."""
     admin = AdminClient({"bootstrap.servers": ground.stack.kafka})
     deadline = time.monotonic() + _JOIN_SECONDS
-    while time.monotonic() < deadline:
-        group = admin.describe_consumer_groups([group_id])[group_id].result()
-        owners = [member for member in group.members if member.assignment and member.assignment.topic_partitions]
-        if len(owners) == processes:
-            return
+    while _owners(admin, group_id) != processes:
+        if time.monotonic() > deadline:
+            raise Stalled(f"{processes} enrichers did not share the partitions within {_JOIN_SECONDS:.0f} s")
         time.sleep(_LOOK_SECONDS)
-    raise Stalled(f"{processes} enrichers did not share the partitions within {_JOIN_SECONDS:.0f} s")
+
+
+def _owners(admin: AdminClient, group_id: str) -> int:
+    """Members of the group that have partitions; none while Kafka does not know the group yet."""
+    try:
+        members = admin.describe_consumer_groups([group_id])[group_id].result().members
+    except KafkaException:
+        return 0
+    return sum(1 for member in members if member.assignment and member.assignment.topic_partitions)
 
 
 def _watch(ground: Ground, enrichers: Sequence[Enricher]) -> Throughput:
