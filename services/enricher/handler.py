@@ -73,7 +73,8 @@ class EnricherHandler:
         with the same ids; the other way round they would be lost. Raises `Unavailable`, `TooManyDeadLetters` among them before
         anything of the batch is published or written.
         """
-        received = self._reconciliation.begin(batch)
+        received = Counter((record.topic() or "", record.partition() or 0) for record in batch)
+        self._reconciliation.begin(received)
         with self._timed("decode"):
             arrivals, rejected = self._decode(batch)
         tally = self._limit.check(_by_topic(received), rejected)

@@ -3,11 +3,8 @@ falls through shows: received = applied + duplicate + dead_lettered + returned +
 
 import threading
 from collections import Counter
-from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
-
-from confluent_kafka import Message
 
 Place = tuple[str, int]
 """A topic and the number of a partition."""
@@ -43,10 +40,9 @@ class Reconciliation:
         self._of_batch: Counter[tuple[Place, EventOutcome]] = Counter()
         self._newest_of_batch: dict[Place, int] = {}
 
-    def begin(self, batch: Sequence[Message]) -> "Counter[Place]":
-        """A batch to handle, or again one that could not be handled, longer by what came meanwhile and without what a
-        rebalance took away: that is returned to Kafka. Gives the records by partition."""
-        records = Counter((record.topic() or "", record.partition() or 0) for record in batch)
+    def begin(self, records: "Counter[Place]") -> None:
+        """A batch to handle, as its records by partition. Or again one that could not be handled, longer by what came meanwhile
+        and without what a rebalance took away: that is returned to Kafka."""
         self._of_batch.clear()
         self._newest_of_batch.clear()
         with self._lock:
@@ -58,7 +54,6 @@ class Reconciliation:
                 if before > kept:
                     self._outcomes[place, EventOutcome.RETURNED] += before - kept
             self._in_flight = records
-        return records
 
     def count(self, place: Place, outcome: EventOutcome, records: int) -> None:
         """Records of the batch that came to their end."""

@@ -17,9 +17,10 @@ from tests.unit.enricher.fakes import FakeOutbox, FakeStates
 NOW_MS = 1_700_000_000_000
 PARTITIONS = 4
 LISTENS = ("listens", 2)
+OTHER = ("listens", 3)
 
 
-def _record(offset: int, partition: int = 2, customer_id: int = 1, *, good: bool = True) -> Message:
+def _record(offset: int, partition: int, customer_id: int, *, good: bool) -> Message:
     listen = pb.Listen(
         event_id=f"e{offset}", customer_id=customer_id, track_id=1, played_at_ms=NOW_MS, device=pb.DEVICE_PC
     )
@@ -48,20 +49,20 @@ def _total(reconciliation: Reconciliation, outcome: EventOutcome, place: Place =
 
 def test_a_batch_is_in_flight_until_it_is_handled() -> None:
     reconciliation = Reconciliation()
-    assert reconciliation.begin([_record(0), _record(1), _record(0, partition=3)]) == {LISTENS: 2, ("listens", 3): 1}
+    reconciliation.begin(Counter({LISTENS: 2, OTHER: 1}))
     reconciliation.count(LISTENS, EventOutcome.APPLIED, 2)
     under_way = reconciliation.accounts()
     assert (under_way.received[LISTENS], under_way.in_flight[LISTENS], under_way.outcomes) == (2, 2, {})
     reconciliation.end()
-    assert reconciliation.accounts().in_flight == {LISTENS: 0, ("listens", 3): 0}
+    assert reconciliation.accounts().in_flight == {LISTENS: 0, OTHER: 0}
     assert _total(reconciliation, EventOutcome.APPLIED) == 2
 
 
 def test_a_batch_that_is_repeated_and_has_grown_is_received_once() -> None:
     reconciliation = Reconciliation()
-    reconciliation.begin([_record(0)])
+    reconciliation.begin(Counter({LISTENS: 1}))
     reconciliation.count(LISTENS, EventOutcome.APPLIED, 1)
-    reconciliation.begin([_record(0), _record(1)])
+    reconciliation.begin(Counter({LISTENS: 2}))
     reconciliation.count(LISTENS, EventOutcome.DUPLICATE, 2)
     reconciliation.end()
     assert reconciliation.accounts().received == {LISTENS: 2}
@@ -70,8 +71,8 @@ def test_a_batch_that_is_repeated_and_has_grown_is_received_once() -> None:
 
 def test_what_a_rebalance_took_out_of_a_batch_is_returned() -> None:
     reconciliation = Reconciliation()
-    reconciliation.begin([_record(0), _record(1), _record(0, partition=3)])
-    reconciliation.begin([_record(0, partition=3)])
+    reconciliation.begin(Counter({LISTENS: 2, OTHER: 1}))
+    reconciliation.begin(Counter({OTHER: 1}))
     assert _total(reconciliation, EventOutcome.RETURNED) == 2
     reconciliation.end()
     assert reconciliation.accounts().in_flight[LISTENS] == 0
@@ -79,15 +80,15 @@ def test_what_a_rebalance_took_out_of_a_batch_is_returned() -> None:
 
 def test_a_partition_that_comes_back_with_fewer_records_was_fetched_again() -> None:
     reconciliation = Reconciliation()
-    reconciliation.begin([_record(0), _record(1)])
-    reconciliation.begin([_record(0)])
+    reconciliation.begin(Counter({LISTENS: 2}))
+    reconciliation.begin(Counter({LISTENS: 1}))
     assert reconciliation.accounts().received == {LISTENS: 3}
     assert _total(reconciliation, EventOutcome.RETURNED) == 2
 
 
 def test_an_event_that_falls_through_shows() -> None:
     metrics = EnricherMetrics()
-    metrics.reconciliation.begin([_record(0), _record(1)])
+    metrics.reconciliation.begin(Counter({LISTENS: 2}))
     metrics.reconciliation.count(LISTENS, EventOutcome.APPLIED, 1)
     assert _unaccounted(metrics) == {}
     metrics.reconciliation.end()
