@@ -5,7 +5,7 @@ Delivery is at least once: offsets are committed after the handler returned, so 
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextvars import copy_context
 from typing import Final, Protocol
 
@@ -36,8 +36,16 @@ class BatchHandler(Protocol):
 class ConsumerLoop:
     """Runs a `BatchHandler` over topics with equal partition counts."""
 
-    def __init__(self, settings: ConsumerSettings, handler: BatchHandler, health: Health) -> None:
+    def __init__(
+        self,
+        settings: ConsumerSettings,
+        handler: BatchHandler,
+        health: Health,
+        on_batch_lost: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`on_batch_lost` is called when a rebalance took away all of a batch that waited to be handled again."""
         self._settings = settings
+        self._on_batch_lost = on_batch_lost
         self._handler = handler
         self._health = health
         self._pending: list[Message] = []
@@ -103,6 +111,7 @@ class ConsumerLoop:
                 self._flow.go_on()
                 return True
         self._flow.go_on()
+        self._on_batch_lost()
         return False
 
     def _wait(self, reason: str) -> None:

@@ -57,7 +57,7 @@ def build_loop(
         max_records=settings.batch_records,
         session_timeout_ms=settings.session_timeout_ms,
     )
-    return ConsumerLoop(consumer, handler, health)
+    return ConsumerLoop(consumer, handler, health, on_batch_lost=metrics.reconciliation.abandon)
 
 
 def main() -> None:

@@ -55,6 +55,10 @@ class Reconciliation:
                     self._outcomes[place, EventOutcome.RETURNED] += before - kept
             self._in_flight = records
 
+    def abandon(self) -> None:
+        """Nothing is left of the batch: a rebalance took all of it away."""
+        self.begin(Counter())
+
     def count(self, place: Place, outcome: EventOutcome, records: int) -> None:
         """Records of the batch that came to their end."""
         self._of_batch[place, outcome] += records

@@ -78,6 +78,14 @@ def test_what_a_rebalance_took_out_of_a_batch_is_returned() -> None:
     assert reconciliation.accounts().in_flight[LISTENS] == 0
 
 
+def test_a_batch_that_is_lost_whole_is_not_in_flight_any_more() -> None:
+    reconciliation = Reconciliation()
+    reconciliation.begin(Counter({LISTENS: 2}))
+    reconciliation.abandon()
+    assert reconciliation.accounts().in_flight == {LISTENS: 0}
+    assert _total(reconciliation, EventOutcome.RETURNED) == 2
+
+
 def test_a_partition_that_comes_back_with_fewer_records_was_fetched_again() -> None:
     reconciliation = Reconciliation()
     reconciliation.begin(Counter({LISTENS: 2}))
