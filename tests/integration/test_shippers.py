@@ -12,8 +12,7 @@ from typing import Final
 import pytest
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
-from demo.load import load
-from demo.real_logs import RealLogs, read_logs
+from demo.load import BadLines, load
 from demo.replay import replay_producer
 from demo.simulator import World, campaign_of, history_of, profile
 from devstack.process import ChildProcess
@@ -183,9 +182,9 @@ def test_shipped_files_give_the_features_of_the_loader_however_often(
 ) -> None:
     write(tmp_path)
     listens, clicks = tmp_path / "tracks.csv", tmp_path / "clicks.csv"
-    logs: RealLogs = read_logs(tmp_path, time.time_ns() // 1_000_000)
-    assert logs.bad_lines == []
-    load(logs, replay_producer(system_topics))
+    bad_lines = BadLines()
+    loaded = load(tmp_path, time.time_ns() // 1_000_000, replay_producer(system_topics), bad_lines)
+    assert bad_lines.count == 0
     partitions = {m.key(): m.partition() for t in (Topic.LISTENS, Topic.AD_EVENTS) for m in _records(stack.kafka, t)}
     expected = _folded(stack, f"{group_id}-loader")
     recreate_topics(stack.kafka)
@@ -198,7 +197,7 @@ def test_shipped_files_give_the_features_of_the_loader_however_often(
     assert [key for key in expected if once[key] != expected[key]] == []
 
     _ship(stack.kafka, tmp_path, listens, clicks)
-    assert len(_records(stack.kafka, Topic.LISTENS)) == 2 * len(logs.listens)
+    assert len(_records(stack.kafka, Topic.LISTENS)) == 2 * loaded[Topic.LISTENS]
     assert _folded(stack, f"{group_id}-twice") == expected
 
 
