@@ -16,7 +16,7 @@ from demo.load import BadLines, load
 from demo.replay import replay_producer
 from demo.simulator import World, campaign_of, history_of, profile
 from devstack.process import ChildProcess
-from devstack.stack import Stack
+from devstack.stack import Part, Stack
 from devstack.topics import TopicPlan, create, recreate_topics
 from interlude.events.topics import Topic, dead_letter_topic
 from interlude.v1 import events_pb2 as pb
@@ -58,10 +58,11 @@ BAD_LINES: Final = (
 
 
 @contextmanager
-def _rsyslog(kafka: str, directory: Path, listens: Path, clicks: Path) -> Iterator[None]:
-    """One that reads both files from their beginning, as a user without rights where we have them."""
-    work = directory / f"work-{time.monotonic_ns()}"
-    work.mkdir()
+def _rsyslog(kafka: str, directory: Path, listens: Path, clicks: Path, work: Path | None = None) -> Iterator[int]:
+    """One that reads both files, from where the one before with that work directory stopped, else from their beginning; as a
+    user without rights where we have them. Gives its process id."""
+    work = work or directory / f"work-{time.monotonic_ns()}"
+    work.mkdir(exist_ok=True)
     command = [RSYSLOGD or "", "-n", "-i", str(work / "pid"), "-f", str(CONFIGURATION)]
     if os.getuid() == 0:
         for path in (directory, *directory.rglob("*")):
@@ -80,7 +81,7 @@ def _rsyslog(kafka: str, directory: Path, listens: Path, clicks: Path) -> Iterat
     shipper = ChildProcess("rsyslog", command, log=directory / "rsyslog.log", environment=environment)
     shipper.start()
     try:
-        yield
+        yield shipper.pid
         assert shipper.alive, shipper.log_tail()
     finally:
         shipper.terminate()
@@ -215,3 +216,74 @@ def test_json_lines_go_out_as_they_are_and_bad_lines_end_as_dead_letters(
     assert sorted(letter.value() or b"" for letter in letters) == sorted(BAD_LINES)
     (letter,) = _records(stack.kafka, dead_letter_topic(Topic.AD_EVENTS, group_id), partitions=1)
     assert letter.value() == b"not,a,click"
+
+
+class _GrowingLog:
+    """A file of listens to which lines come."""
+
+    def __init__(self, directory: Path) -> None:
+        self.listens, self.clicks = directory / "listens.log", directory / "clicks.log"
+        self.listens.touch()
+        self.clicks.touch()
+        self.lines: list[bytes] = []
+
+    def grow(self, lines: int) -> None:
+        """So many more."""
+        begin = len(self.lines)
+        new = [
+            b'{"eventId": "play-%d", "customerId": %d, "trackId": 7, "playedAtMs": 1700000000000, "device": "DEVICE_PC"}'
+            % (number, number % 50)
+            for number in range(begin, begin + lines)
+        ]
+        with self.listens.open("ab") as file:
+            file.write(b"".join(line + b"\n" for line in new))
+        self.lines += new
+
+
+def _has_read(pid: int, log: Path) -> bool:
+    """Whether the process has `log` open and is at its end."""
+    for number in Path(f"/proc/{pid}/fd").iterdir():
+        if number.resolve() == log:
+            position = Path(f"/proc/{pid}/fdinfo/{number.name}").read_text().split()[1]
+            return int(position) == log.stat().st_size
+    return False
+
+
+def _missing(kafka: str, log: _GrowingLog) -> int:
+    """How many of the lines are not in Kafka."""
+    try:
+        return len(set(log.lines) - {record.value() for record in _records(kafka, Topic.LISTENS)})
+    except KafkaException:
+        return len(log.lines)
+
+
+def test_nothing_is_lost_when_kafka_hangs_or_dies_and_rsyslog_is_restarted_meanwhile(
+    stack: Stack, system_topics: str, tmp_path: Path
+) -> None:
+    log, work = _GrowingLog(tmp_path), tmp_path / "work"
+
+    def all_there() -> bool:
+        return _missing(stack.kafka, log) == 0
+
+    log.grow(500)
+    with _rsyslog(system_topics, tmp_path, log.listens, log.clicks, work) as pid:
+        until(all_there, "the first lines did not arrive")
+        stack.pause(Part.KAFKA)
+        log.grow(3000)
+        until(lambda: _has_read(pid, log.listens), "what came while Kafka hung was not read")
+    with _rsyslog(system_topics, tmp_path, log.listens, log.clicks, work) as pid:
+        log.grow(500)
+        until(lambda: _has_read(pid, log.listens), "what came after the restart was not read")
+        stack.resume(Part.KAFKA)
+        until(all_there, "lines of the time when Kafka hung did not arrive", 120)
+        stack.kill(Part.KAFKA)
+        log.grow(3000)
+        until(lambda: _has_read(pid, log.listens), "what came while Kafka was dead was not read")
+    with _rsyslog(system_topics, tmp_path, log.listens, log.clicks, work):
+        log.grow(500)
+        stack.restart(Part.KAFKA)
+        until(all_there, "lines of the time when Kafka was dead did not arrive", 120)
+        log.grow(100)
+        until(all_there, "lines of afterwards did not arrive")
+    arrived = len(_records(stack.kafka, Topic.LISTENS))
+    assert len(log.lines) <= arrived < 3 * len(log.lines)
