@@ -17,7 +17,7 @@ from interlude.servicekit.equal_partitions import await_equal_partitions
 from interlude.servicekit.errors import Unavailable
 from interlude.servicekit.offset_commits import OffsetCommits
 from interlude.servicekit.partition_flow import PartitionFlow
-from interlude.servicekit.records import is_end, is_error, place_of, places_of
+from interlude.servicekit.records import drop_unreadable_headers, is_end, is_error, place_of, places_of
 from interlude.servicekit.telemetry import Health
 
 _FIRST_RECORD_SECONDS: Final = 0.1
@@ -96,7 +96,10 @@ class ConsumerLoop:
         if is_end(record):
             self._flow.reached_end(place_of(record))
             return False
-        return not is_error(record)
+        if is_error(record):
+            return False
+        drop_unreadable_headers(record)
+        return True
 
     def _handle_pending(self, stop: threading.Event) -> bool:
         """Handle the pending batch; False when the service stops before it could be handled."""

@@ -52,3 +52,14 @@ def is_error(record: Message) -> bool:
         log.warning("kafka error", error=error.name())
         return True
     raise KafkaException(error)
+
+
+def drop_unreadable_headers(record: Message) -> None:
+    """Leave a record without headers where one has a name that is not UTF-8. Kafka allows it, and the client fails on it: once
+    with an error, and from then on with a list that holds no name, which must not be touched."""
+    try:
+        record.headers()
+    except (SystemError, UnicodeDecodeError):
+        record.set_headers([])
+        place = place_of(record)
+        log.warning("headers dropped", topic=place.topic, partition=place.partition, offset=record.offset())

@@ -11,6 +11,7 @@ from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from interlude.servicekit.errors import Unavailable
 from interlude.servicekit.partitioning import partition_of
+from interlude.servicekit.records import drop_unreadable_headers
 
 _ANSWER_SECONDS: Final = 10.0
 _SILENCE_SECONDS: Final = 30.0
@@ -130,6 +131,7 @@ def _until(consumer: Consumer, ends: dict[int, int], bootstrap: str) -> Iterator
             number, offset = record.partition() or 0, record.offset() or 0
             error = record.error()
             if error is None and offset < ends[number]:
+                drop_unreadable_headers(record)
                 yield record
             if offset >= ends[number] - 1:
                 unread.discard(number)

@@ -23,6 +23,7 @@ from interlude.servicekit.producing import KafkaHeaders
 from interlude.servicekit.topic_reading import read_topic
 from services.enricher.folding import Arrival, fold_arrivals
 from services.enricher.handler import STREAMS
+from tests.integration import unreadable_headers
 from tests.integration.enricher_scene import (
     BASE_MS,
     DEADLINE_S,
@@ -184,6 +185,9 @@ def test_poison_is_put_aside_the_rest_is_applied_and_everything_is_accounted_for
 ) -> None:
     records = _mixture()
     _produce(letters, records)
+    if unreadable_headers.IS_POSSIBLE:
+        listen = b'{"eventId": "u", "customerId": 5, "trackId": 7, "playedAtMs": %d, "device": "DEVICE_PC"}' % BASE_MS
+        unreadable_headers.produce(letters, Topic.LISTENS, b"5", [listen, b"\xff\xff"])
     expected, bad = _expected(letters)
     assert len(bad) >= 5 * (GOOD // 100)
     assert {stage for _, stage in bad.values()} == {"size", "parse", "validate"}
@@ -194,7 +198,7 @@ def test_poison_is_put_aside_the_rest_is_applied_and_everything_is_accounted_for
         assert values_in(stack, DATABASE) == expected
         dead = _check_letters(letters, group_id, bad)
         received = enricher.sample("interlude_enricher_received_total")
-        assert received == len(records)
+        assert received == len(records) + 2 * unreadable_headers.IS_POSSIBLE
         outcomes = {
             outcome: enricher.sample("interlude_enricher_events_total", outcome=outcome)
             for outcome in ("applied", "duplicate", "dead_lettered", "returned")
