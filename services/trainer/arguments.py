@@ -10,6 +10,7 @@ from services.trainer.dataset import Split
 from services.trainer.fitting import Plan
 from services.trainer.gate import Limits
 from services.trainer.history import RowKind, RowRule
+from services.trainer.lake.commands import LakeCommand
 from services.trainer.linear import Algorithm
 from services.trainer.training import Request
 
@@ -19,6 +20,7 @@ class Command(StrEnum):
 
     TRAIN = "train"
     AUDIENCE = "audience"
+    LAKE = "lake"
     SESSION = "session"
     PROMOTE = "promote"
     ROLLBACK = "rollback"
@@ -53,6 +55,9 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_train(commands.add_parser(Command.TRAIN, help="fit, measure, gate and publish a model"))
     _add_audience(commands.add_parser(Command.AUDIENCE, help="score every customer and ask for offers by SMS"))
+    _add_lake(
+        commands.add_parser(Command.LAKE, help="Kafka's log as Parquet by day: write it, compact it, say what is there")
+    )
     commands.add_parser(Command.SESSION, help="run the commands of standard input, one a line, on one Spark session")
     promote = commands.add_parser(Command.PROMOTE, help="make a version the champion")
     promote.add_argument("version")
@@ -151,6 +156,15 @@ def _add_audience(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--dry-run", action="store_true", help="count, but ask for nothing")
     _add_report(parser)
+
+
+def _add_lake(parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(dest="lake_command", required=True, metavar="COMMAND")
+    running = commands.add_parser(LakeCommand.RUN, help="write what comes into Kafka to the lake until told to stop")
+    running.add_argument("--once", action="store_true", help="end when all that Kafka held at the start is written")
+    compacting = commands.add_parser(LakeCommand.COMPACT, help="closed days into few files, each event once")
+    compacting.add_argument("--open-days", action="store_true", help="also the day that is not over yet")
+    commands.add_parser(LakeCommand.STATUS, help="rows, days, files, newest event and lag of each table")
 
 
 def _add_report(parser: argparse.ArgumentParser) -> None:

@@ -17,6 +17,8 @@ import interlude
 SHUFFLE_PARTITIONS: Final = 2
 """As many as the machine has cores; what one machine holds needs no more, and each one more costs every small job."""
 
+DEFAULT_MEMORY: Final = "2g"
+
 _JAVA_OPTIONS: Final = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
 """A command lives for seconds: the second compiler and parallel collection cost more than they bring."""
 
@@ -28,8 +30,11 @@ class SparkUnavailable(Exception):
 
 
 @contextmanager
-def spark_session(master: str, jars: str, java_options: str = "") -> Iterator[SparkSession]:
-    """A session on `master` with the connector `jars` (comma-separated paths) and more `java_options`, stopped at the end.
+def spark_session(
+    master: str, jars: str, java_options: str = "", memory: str = DEFAULT_MEMORY
+) -> Iterator[SparkSession]:
+    """A session on `master` with the connector `jars` (comma-separated paths), more `java_options` and `memory` for its heap,
+    stopped at the end.
 
     Raises `SparkUnavailable` where there is no Java.
     """
@@ -47,6 +52,7 @@ def spark_session(master: str, jars: str, java_options: str = "") -> Iterator[Sp
             "spark.driver.extraJavaOptions",
             f"{_JAVA_OPTIONS} {java_options} -Dlog4j2.configurationFile={_LOG_SETTINGS}",
         )
+        .config("spark.driver.memory", memory)
         .config("spark.ui.enabled", "false")
         .config("spark.ui.showConsoleProgress", "false")
         .config("spark.sql.shuffle.partitions", str(SHUFFLE_PARTITIONS))
