@@ -17,11 +17,11 @@ from interlude.events.topics import Topic
 from interlude.v1 import events_pb2
 from services.trainer.lake.compaction import MEBIBYTE, Compaction, CompactionRules, TableReport
 from services.trainer.lake.files import LakeFiles
-from services.trainer.lake.metrics import LakeMetrics
 from services.trainer.lake.reading import Days, read_lake
 from services.trainer.lake.status import lake_status
 from services.trainer.lake.streaming import LakeStreams, StreamPlan, run
 from services.trainer.lake.tables import AD_EVENTS, CUSTOMERS, DECISIONS, LISTENS, TABLES, Table
+from services.trainer.metrics import LakeMetrics
 from services.trainer.session import spark_session
 from tests.integration.lake_scene import DAY_MS, DAYS, NOON_MS, LakeProcess, Log, decision, kill, listen, profile
 
@@ -100,8 +100,8 @@ def test_written_compacted_erased_and_aged(spark: SparkSession, system_topics: s
     once = Counter(expected_listens())
     assert event_ids(read_lake(spark, url, LISTENS)) == once
     assert sum(event_ids(read_lake(spark, url, LISTENS, distinct=False)).values()) == len(once) + CUSTOMERS_COUNT
-    assert _sample(metrics, "interlude_lake_skipped_total", table="listens", reason="parse") == 1
-    assert _sample(metrics, "interlude_lake_skipped_total", table="listens", reason="validate") == 1
+    assert _sample(metrics, "interlude_trainer_lake_skipped_total", table="listens", reason="parse") == 1
+    assert _sample(metrics, "interlude_trainer_lake_skipped_total", table="listens", reason="validate") == 1
     _check_values(spark, url)
     _check_no_personal_data(lake)
 
@@ -183,10 +183,10 @@ def _sample(metrics: LakeMetrics, name: str, **labels: str) -> float | None:
     return metrics.registry.get_sample_value(name, labels)
 
 
-KILLS: Final = 4
-SMALL_BATCHES: Final = {"TRAINER_LAKE_BATCH_RECORDS": "150", "TRAINER_LAKE_TRIGGER_SECONDS": "0.1"}
+KILLS: Final = 3
+SMALL_BATCHES: Final = {"TRAINER_LAKE_BATCH_RECORDS": "300", "TRAINER_LAKE_TRIGGER_SECONDS": "0.1"}
 MANY: Final = 60
-"""Customers of the test that kills: some thousands of listens, so that there is always a batch to be killed in."""
+"""Customers of the test that kills: 2,400 listens in eight batches, so that there is always one to be killed in."""
 
 
 @pytest.mark.timeout(900)
@@ -195,7 +195,7 @@ def test_killed_again_and_again_it_writes_everything_once(
 ) -> None:
     lake = LakeProcess(system_topics, tmp_path / "lake", SMALL_BATCHES)
     chance, log, sent = random.Random(5), Log(system_topics), Counter[tuple[int, str]]()
-    for number in range(60):
+    for number in range(40):
         for customer_id in range(1, MANY + 1):
             log.send(Topic.LISTENS, customer_id, listen(customer_id, number))
             sent[customer_id, f"l-{customer_id}-{number}"] = 1

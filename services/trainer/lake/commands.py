@@ -13,9 +13,9 @@ from pyspark.sql import SparkSession
 from interlude.servicekit.telemetry import Health, TelemetryServer
 from services.trainer.lake.compaction import MEBIBYTE, Compaction, CompactionRules
 from services.trainer.lake.files import LakeFiles
-from services.trainer.lake.metrics import LakeMetrics
 from services.trainer.lake.status import lake_status
 from services.trainer.lake.streaming import LakeStreams, StreamPlan, run
+from services.trainer.metrics import LakeMetrics
 from services.trainer.settings import TrainerSettings
 
 MINUTE_MS: Final = 60_000

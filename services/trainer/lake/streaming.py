@@ -21,8 +21,8 @@ from interlude.events.errors import Stage
 from services.trainer.lake.decoding import SKIPPED, KafkaRecord, decode, decoded_schema
 from services.trainer.lake.files import LakeFiles
 from services.trainer.lake.layout import COMPLETE, INCOMING, batch_name
-from services.trainer.lake.metrics import LakeMetrics
 from services.trainer.lake.tables import TABLES, Table
+from services.trainer.metrics import LakeMetrics
 
 _POLL_SECONDS: Final = 0.5
 STREAM_FILE: Final = "stream"
