@@ -17,14 +17,18 @@ from pyspark.sql import functions as sql
 from services.trainer.arrow_lines import to_batches
 from services.trainer.dataset import TrainingSet
 from services.trainer.history import RowRule
-from services.trainer.lake.reading import read_lake
+from services.trainer.lake.reading import read_lake, stored_bytes
 from services.trainer.lake.tables import AD_EVENTS, CUSTOMERS, LISTENS
 from services.trainer.lake_history import CustomerRows
 from services.trainer.log_rows import ARROW_ROWS, NO_EARLIER_LISTEN, ROWS, Line, to_training_set
+from services.trainer.session import SHUFFLE_PARTITIONS
+
+BYTES_PER_PARTITION: Final = 32 * 1024 * 1024
+"""Of Parquet: about a million listens, which a task sorts in memory."""
 
 CHUNK_ROWS: Final = 200_000
 """Events that a worker looks at together: enough for columns to pay, some 50 MB."""
-_EVENT_COLUMNS: Final = {
+EVENT_COLUMNS: Final = {
     "customer_id": "bigint",
     "source": "string",
     "event_id": "string",
@@ -56,7 +60,7 @@ def read_lake_rows(spark: SparkSession, lake: str, rule: RowRule) -> TrainingSet
 
 
 def events_by_customer(spark: SparkSession, lake: str) -> DataFrame:
-    """Listens, ad events and profiles as `_EVENT_COLUMNS`; the events of a customer lie together in one partition."""
+    """Listens, ad events and profiles as `EVENT_COLUMNS`; the events of a customer lie together in one partition."""
     tables = (LISTENS, AD_EVENTS, CUSTOMERS)
     # Rows come of sets of events: repetitions change nothing.
     frames = [
@@ -65,12 +69,14 @@ def events_by_customer(spark: SparkSession, lake: str) -> DataFrame:
     columns = [
         [
             sql.col(name) if name in frame.columns else sql.lit(None).cast(kind).alias(name)
-            for name, kind in _EVENT_COLUMNS.items()
+            for name, kind in EVENT_COLUMNS.items()
         ]
         for frame in frames
     ]
     listens, ads, customers = (frame.select(*chosen) for frame, chosen in zip(frames, columns, strict=True))
-    return listens.unionAll(ads).unionAll(customers).repartition("customer_id").sortWithinPartitions("customer_id")
+    partitions = max(SHUFFLE_PARTITIONS, stored_bytes(spark, lake, tables) // BYTES_PER_PARTITION)
+    together = listens.unionAll(ads).unionAll(customers).repartition(partitions, "customer_id")
+    return together.sortWithinPartitions("customer_id")
 
 
 def chunks(batches: Iterator[pa.RecordBatch], rows: int = CHUNK_ROWS) -> Iterator[pa.Table]:

@@ -17,6 +17,8 @@ import interlude
 SHUFFLE_PARTITIONS: Final = 2
 """As many as the machine has cores; what one machine holds needs no more, and each one more costs every small job."""
 
+_LOOPBACK: Final = "127.0.0.1"
+
 DEFAULT_MEMORY: Final = "2g"
 
 _JAVA_OPTIONS: Final = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
@@ -53,13 +55,14 @@ def spark_session(
             f"{_JAVA_OPTIONS} {java_options} -Dlog4j2.configurationFile={_LOG_SETTINGS}",
         )
         .config("spark.driver.memory", memory)
+        .config("spark.executor.memory", memory)
         .config("spark.ui.enabled", "false")
         .config("spark.ui.showConsoleProgress", "false")
         .config("spark.sql.shuffle.partitions", str(SHUFFLE_PARTITIONS))
         .config("spark.sql.session.timeZone", "UTC")
     )
-    if master.startswith("local"):
-        builder = builder.config("spark.driver.host", "127.0.0.1")
+    if master.startswith("local") or _LOOPBACK in master:
+        builder = builder.config("spark.driver.host", _LOOPBACK)
     if jars:
         builder = builder.config("spark.jars", jars)
     session = builder.getOrCreate()

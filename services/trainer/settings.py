@@ -27,8 +27,8 @@ class TrainerSettings(ServiceSettings):
     spark_jars: str = ""
     """Comma-separated paths of Spark's Kafka connector and what it needs; empty where Spark has them already."""
     spark_memory: str = Field(default="2g", pattern="^[1-9][0-9]*[mg]$")
-    """Heap of the JVM that Spark runs in, as in "2g"; its Python workers come on top. The lake's compaction and trainings on
-    millions of rows want more."""
+    """Heap of the JVM that Spark runs in, and of each executor where `spark_master` has them, as in "2g"; Python workers come on
+    top."""
     spark_java_options: str = ""
     """More options for the JVM that Spark runs in, separated by blanks."""
     nice: int = Field(default=0, ge=0, le=19)

@@ -42,6 +42,18 @@ def read_lake(
     return without_erased(frame, erasures(spark, files), table)
 
 
+def stored_bytes(spark: SparkSession, lake: str, tables: Iterable[Table]) -> int:
+    """The size of all files that `read_lake` would read of these tables."""
+    files = LakeFiles(spark, lake)
+    return sum(_stored(files, table) for table in tables)
+
+
+def _stored(files: LakeFiles, table: Table) -> int:
+    view = files.view(table)
+    paths = [path for day in view.days for path in view.day(day).paths(files.table_path(table))]
+    return sum(size for path in paths for _, size in files.glob(f"{path}/*.parquet"))
+
+
 def read_parts(spark: SparkSession, files: LakeFiles, table: Table, parts: Iterable[DayView]) -> DataFrame:
     """The rows of these parts as they were written."""
     paths = [path for part in parts for path in part.paths(files.table_path(table))]

@@ -25,6 +25,7 @@ from services.trainer.lake.tables import TABLES, Table
 from services.trainer.metrics import LakeMetrics
 
 _POLL_SECONDS: Final = 0.5
+_ERROR_LENGTH: Final = 4000
 STREAM_FILE: Final = "stream"
 """Names the stream in the names of its batches. It goes with the checkpoint: a new one must not take the old one's names."""
 
@@ -57,8 +58,10 @@ class LakeStreams:
 
     def poll(self) -> bool:
         """Whether any stream still runs; raises what ended one."""
-        for query in self._queries:
+        for query, table in zip(self._queries, TABLES, strict=True):
             if (error := query.exception()) is not None:
+                # What it is about stands at the end of what Spark says, behind stacks of two languages.
+                log.error("stream ended", table=table.name, error=str(error)[-_ERROR_LENGTH:])
                 raise error
         for query, table in zip(self._queries, TABLES, strict=True):
             self._report_lag(query, table)

@@ -4,6 +4,7 @@ The first three columns are the same everywhere: `customer_id`, `event_id` (uniq
 own time, whose UTC day decides where the row lies. The last two say where in Kafka it was read.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -23,6 +24,11 @@ _ARROW: Final = {
     "array<float>": pa.list_(pa.float32()),
     "binary": pa.binary(),
 }
+
+
+def to_arrow_schema(columns: Iterable[tuple[str, str]]) -> pa.Schema:
+    """Pairs of name and Spark type as Arrow has them."""
+    return pa.schema([(name, _ARROW[kind]) for name, kind in columns])
 
 
 class Change(StrEnum):
@@ -55,7 +61,7 @@ class Table:
     @property
     def arrow_schema(self) -> pa.Schema:
         """As its Python workers hand it over."""
-        return pa.schema([(name, _ARROW[kind]) for name, kind in self.all_columns])
+        return to_arrow_schema(self.all_columns)
 
 
 LISTENS: Final = Table(
