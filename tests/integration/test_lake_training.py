@@ -1,4 +1,4 @@
-"""Training sets from the lake on real Spark: the rows of Kafka's log, decisions with their outcomes, and two workers of a master."""
+"""Training sets from the lake on real Spark: the rows of Kafka's log, decisions with their outcomes, two workers of a master."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -71,12 +71,12 @@ def test_rows_of_the_lake_are_rows_of_the_log(spark: SparkSession, system_topics
     log.send(Topic.CUSTOMERS, 5, events_pb2.Customer(customer_id=5, erased_at_ms=NOON_MS + DAY_MS))
     log.flush()
     stream_once(spark, system_topics, tmp_path / "lake")
-    for kind in (RowKind.IMPRESSIONS, RowKind.CLICKS):
-        rule = RowRule(kind, CAMPAIGN, HOUR_MS)
+    for row_kind, count in ((RowKind.IMPRESSIONS, 30), (RowKind.CLICKS, 15)):
+        rule = RowRule(row_kind, CAMPAIGN, HOUR_MS)
         of_log = read_log_rows(spark, system_topics, rule, NOON_MS + 9 * DAY_MS)
         of_lake = read_lake_rows(spark, str(tmp_path / "lake"), rule)
         assert rows(of_lake) == rows(of_log)
-        assert len(rows(of_lake)) == (30 if kind is RowKind.IMPRESSIONS else 15)
+        assert len(rows(of_lake)) == count
         assert of_lake.skipped == of_log.skipped == {}
 
 
@@ -178,12 +178,11 @@ def test_rows_that_contradict_time_are_left_out_and_many_refused(spark: SparkSes
 
 
 @pytest.mark.timeout(600)
-def test_the_same_job_runs_on_a_master_with_two_workers(tmp_path: Path) -> None:
+def test_the_same_job_runs_on_a_master_with_two_workers(spark: SparkSession, tmp_path: Path) -> None:
     write_lake(tmp_path / "lake", 30_000, seed=1)
     quick = ("--folds", "2", "--tuning-folds", "2", "--regularisations", "0.001", "--svm-iterations", "10")
     with SparkCluster.start(workers=2, memory="1g") as cluster:
         there = train(tmp_path / "lake", 30_000, cluster.url, (*quick, "--algorithms", "logistic"), memory="1g")
         assert cluster.applications() == ["interlude-trainer"]
     rule = RowRule(RowKind.IMPRESSIONS, DRAWN_CAMPAIGN, DAY_MS)
-    with spark_session("local[2]", "") as session:
-        assert there.rows == read_lake_rows(session, str(tmp_path / "lake"), rule).frame.count() > 1000
+    assert there.rows == read_lake_rows(spark, str(tmp_path / "lake"), rule).frame.count() > 1000
