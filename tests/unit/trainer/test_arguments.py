@@ -59,21 +59,8 @@ def test_equal_numbers_of_folds_are_one_split_so_that_nothing_is_fitted_twice() 
 
 def test_decisions_of_the_lake() -> None:
     parse = build_parser().parse_args
-    some = parse(
-        [
-            "train",
-            "--rows",
-            "decisions",
-            "--campaign",
-            "x",
-            "--since",
-            "2026-01-01",
-            "--until",
-            "2026-01-31",
-            "--attribution-hours",
-            "1",
-        ]
-    )
+    days = ["--since", "2026-01-01", "--until", "2026-01-31"]
+    some = parse(["train", "--rows", "decisions", "--campaign", "x", *days, "--attribution-hours", "1"])
     assert to_decision_rule(some) == DecisionRule("x", 3_600_000, Days("2026-01-01", "2026-01-31"))
     assert to_decision_rule(parse(["train", "--rows", "decisions", "--campaign", "x"])).days == ALL_DAYS
 
