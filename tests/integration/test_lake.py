@@ -121,6 +121,20 @@ def test_written_compacted_erased_and_aged(spark: SparkSession, system_topics: s
     _age_and_check(spark, lake)
 
 
+def test_records_that_are_all_bad_stop_nothing(spark: SparkSession, system_topics: str, tmp_path: Path) -> None:
+    log = Log(system_topics)
+    for _ in range(5):
+        log.send_bytes(Topic.DECISIONS, b"1", b"\xff\xff")
+    log.flush()
+    metrics = LakeMetrics()
+    stream_once(spark, system_topics, tmp_path / "lake", metrics)
+    log.send(Topic.DECISIONS, 1, decision(1, 0, shown=True, at_ms=NOON_MS))
+    log.flush()
+    stream_once(spark, system_topics, tmp_path / "lake", metrics)
+    assert _sample(metrics, "interlude_trainer_lake_skipped_total", table="decisions", reason="parse") == 5
+    assert event_ids(read_lake(spark, str(tmp_path / "lake"), DECISIONS)) == {(1, "d-1-0"): 1}
+
+
 def _check_values(spark: SparkSession, url: str) -> None:
     (row,) = read_lake(spark, url, LISTENS).where("event_id = 'l-3-4'").collect()
     sent = listen(3, 4)

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import structlog
-from pyspark.sql import DataFrame, Observation, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as sql
 
 from services.trainer.lake.files import LakeFiles
-from services.trainer.lake.layout import DAYS, MANIFESTS, DayManifest, TableView, day_of, days_before
+from services.trainer.lake.layout import DAYS, MANIFESTS, DayManifest, DayView, TableView, day_of, days_before
 from services.trainer.lake.purging import purge
 from services.trainer.lake.reading import distinct_events, erased_rows, erasures, read_parts, without_erased
 from services.trainer.lake.tables import TABLES, Table
@@ -101,19 +101,23 @@ class Compaction:
         version = before.version + 1 if before else 1
         directory = f"{version:06d}-{uuid.uuid4().hex[:8]}"
         path = f"{self._files.table_path(table)}/{DAYS}/{day}/{directory}"
-        read, distinct = self._write(table, view, day, path)
+        part = view.day(day)
+        read = read_parts(self._spark, self._files, table, [part])
+        self._write(table, part, read, path)
         written = self._spark.read.schema(table.schema).parquet(path)
         rows, newest_ms = written.agg(sql.count("*"), sql.max("at_ms")).collect()[0]
+        erased = distinct_events(erased_rows(read, self._erased, table)).count() if self._fingerprint else 0
+        repeated = read.count() - rows - erased
         # What an earlier manifest lists has to stay listed as long as its files are there.
         known = set(before.batches if before else ()) & set(view.incoming.get(day, ()))
         manifest = DayManifest(
             day=day,
             version=version,
             directory=directory if rows else "",
-            batches=tuple(sorted({*known, *view.day(day).batches})),
+            batches=tuple(sorted({*known, *part.batches})),
             rows=rows,
-            repeated=(before.repeated if before else 0) + read - distinct,
-            erased=(before.erased if before else 0) + distinct - rows,
+            repeated=(before.repeated if before else 0) + repeated,
+            erased=(before.erased if before else 0) + erased,
             newest_ms=newest_ms or 0,
             erasures=self._fingerprint,
             written_at_ms=self._now_ms,
@@ -121,21 +125,16 @@ class Compaction:
         self._publish(table, manifest)
         report.days_compacted += 1
         report.rows += rows
-        report.repeated += read - distinct
-        report.erased += distinct - rows
+        report.repeated += repeated
+        report.erased += erased
 
-    def _write(self, table: Table, view: TableView, day: str, path: str) -> tuple[int, int]:
-        """Write the day; returns how many rows were read, and how many different ones."""
-        part = view.day(day)
+    def _write(self, table: Table, part: DayView, read: DataFrame, path: str) -> None:
+        """Write the day, each event once and without what was erased."""
         size = sum(bytes_ for one in part.paths(self._files.table_path(table)) for _, bytes_ in self._parquet(one))
-        read, distinct = Observation(), Observation()
-        count = sql.count(sql.lit(1)).alias("rows")
-        frame = read_parts(self._spark, self._files, table, [part]).observe(read, count)
         # By customer first: one shuffle serves the search for repetitions, the order, and whoever groups by customer later.
-        dealt = frame.repartition(max(1, -(-size // self._rules.file_bytes)), "customer_id")
-        kept = without_erased(distinct_events(dealt).observe(distinct, count), self._erased, table)
+        dealt = read.repartition(max(1, -(-size // self._rules.file_bytes)), "customer_id")
+        kept = without_erased(distinct_events(dealt), self._erased, table)
         kept.sortWithinPartitions("customer_id", "at_ms").write.mode("errorifexists").parquet(path)
-        return _rows(read), _rows(distinct)
 
     def _parquet(self, directory: str) -> list[tuple[str, int]]:
         return self._files.glob(f"{directory}/*.parquet")
@@ -155,6 +154,3 @@ def _removed(day: str, before: DayManifest | None, now_ms: int) -> DayManifest:
     version = before.version + 1 if before else 1
     return DayManifest(day, version, "", (), 0, 0, 0, 0, "", now_ms, removed=True)
 
-
-def _rows(observation: Observation) -> int:
-    return int(observation.get["rows"])

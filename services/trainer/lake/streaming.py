@@ -13,7 +13,7 @@ from functools import partial
 from typing import Final
 
 import structlog
-from pyspark.sql import Column, DataFrame, Observation, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as sql
 from pyspark.sql.streaming.query import StreamingQuery
 
@@ -113,13 +113,18 @@ class LakeStreams:
         if self._files.exists(f"{path}/{COMPLETE}"):
             return
         begin = time.perf_counter()
-        observation = Observation()
-        rows = frame.mapInArrow(partial(decode, table=table), decoded_schema(table)).observe(observation, *_counts())
-        day = sql.date_format(sql.timestamp_millis("at_ms"), "yyyy-MM-dd").alias("day")
-        kept = rows.where(sql.col(SKIPPED).isNull()).drop(SKIPPED).select("*", day)
-        # One file a day and batch: without this, one for each of Kafka's partitions.
-        kept.repartition("day").write.mode("overwrite").partitionBy("day").parquet(path)
-        self._tell(table, batch_id, observation.get, time.perf_counter() - begin)
+        rows = frame.mapInArrow(partial(decode, table=table), decoded_schema(table)).persist()
+        try:
+            # Not observed on the way: where no row is left, Spark plans the observation away with everything else.
+            counts = rows.agg(*_counts()).collect()[0].asDict()
+            if counts["rows"]:
+                day = sql.date_format(sql.timestamp_millis("at_ms"), "yyyy-MM-dd").alias("day")
+                kept = rows.where(sql.col(SKIPPED).isNull()).drop(SKIPPED).select("*", day)
+                # One file a day and batch: without this, one for each of Kafka's partitions.
+                kept.repartition("day").write.mode("overwrite").partitionBy("day").parquet(path)
+        finally:
+            rows.unpersist()
+        self._tell(table, batch_id, counts, time.perf_counter() - begin)
 
     def _tell(self, table: Table, batch_id: int, counts: dict[str, int | None], seconds: float) -> None:
         skipped = {stage.value: counts[stage.value] or 0 for stage in Stage}
