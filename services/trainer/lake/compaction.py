@@ -153,4 +153,3 @@ def fingerprint(erased: DataFrame) -> str:
 def _removed(day: str, before: DayManifest | None, now_ms: int) -> DayManifest:
     version = before.version + 1 if before else 1
     return DayManifest(day, version, "", (), 0, 0, 0, 0, "", now_ms, removed=True)
-
