@@ -3,13 +3,13 @@
 Drift is told, and refused only where it is so great that something must be broken: a changed audience is what a new model is for.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 
-from interlude.features.schema import FEATURES
+from interlude.features.schema import FEATURE_NAMES, FEATURES
 from services.trainer.drift import Summary, stability_index, summarise
 from services.trainer.linear import Matrix, Vector
 
@@ -79,31 +79,38 @@ class DataReport:
         }
 
 
-def check_rows(labels: Vector, features: Matrix, repeated: int, champion: Mapping[str, Summary]) -> DataReport:
-    """Look at rows: `labels` (rows,), `features` (rows, features in the schema's order); `repeated` of them have the id of another.
+def check_rows(
+    labels: Vector,
+    features: Matrix,
+    repeated: int,
+    champion: Mapping[str, Summary],
+    names: Sequence[str] = FEATURE_NAMES,
+) -> DataReport:
+    """Look at rows: `labels` (rows,), `features` (rows, one column per name); `repeated` of them have the id of another.
     `champion`: the summary by feature of the rows that it was trained on, empty when not known."""
     finite = np.isfinite(features)
     checks = [
         _none("finite", int((~finite).sum()), "values are infinite or not a number"),
-        _none("range", _out_of_range(features), "shares are not between 0 and 1"),
+        _none("range", _out_of_range(features, names), "shares are not between 0 and 1"),
         _none("repeated", repeated, "rows have the id of another row"),
         _label_rate(labels),
     ]
     summary: dict[str, Summary] = {}
     drift: dict[str, float] = {}
-    for place, feature in enumerate(FEATURES):
+    for place, name in enumerate(names):
         values = features[finite[:, place], place]
         if not len(values):
             continue
-        summary[feature.name] = summarise(values)
-        if feature.name in champion:
-            drift[feature.name] = round(stability_index(champion[feature.name], values), 6)
+        summary[name] = summarise(values)
+        if name in champion:
+            drift[name] = round(stability_index(champion[name], values), 6)
     checks += [_stable(name, value) for name, value in drift.items()]
     return DataReport(len(labels), float(labels.mean()) if len(labels) else 0.0, tuple(checks), drift, summary)
 
 
-def _out_of_range(features: Matrix) -> int:
-    shares = [place for place, feature in enumerate(FEATURES) if feature.unit == _SHARE_UNIT]
+def _out_of_range(features: Matrix, names: Sequence[str]) -> int:
+    units = {feature.name: feature.unit for feature in FEATURES}
+    shares = [place for place, name in enumerate(names) if units[name] == _SHARE_UNIT]
     values = features[:, shares]
     return int(((values < -_ROUNDING) | (values > 1 + _ROUNDING)).sum())
 

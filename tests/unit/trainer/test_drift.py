@@ -76,3 +76,10 @@ def test_drift_is_told_and_refused_only_where_nothing_is_left() -> None:
     refused = check_rows(labels, shifted, 0, before)
     (sentence,) = refused.refusals
     assert sentence.startswith(f"{FEATURE_NAMES[0]} has nothing in common")
+
+
+def test_columns_are_those_that_are_named() -> None:
+    labels, features = good()
+    some = check_rows(labels, features[:, [4, 0]], 0, {}, ("mobile", "morning"))
+    assert some.summary["morning"] == summarise(features[:, 0])
+    assert some.summary["mobile"] == summarise(features[:, 4])
