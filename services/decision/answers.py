@@ -66,18 +66,14 @@ def facts_of(
 
     `model_threshold` is None where no model serves. Contacts that do not decode count as none: the reservation reads them again.
     """
-    campaign = question.campaign
-    try:
-        times = contact_times(contacts_value, hash_id(question.request_id)) if contacts_value else ()
-    except CorruptContacts:
-        times = ()
+    campaign, times = question.campaign, _contact_times(question, contacts_value) if contacts_value else ()
     if budget is not BudgetState.OPEN and is_repeated(question, contacts_value):
         budget = BudgetState.OPEN  # its discount was taken the first time
     drawn = campaign.arms or campaign.holdout_share
     return Facts(
         campaign,
         now_ms,
-        _rung(campaign, score, model_threshold),
+        Rung.FULL if score is not None else _rung_without_score(campaign, model_threshold),
         listener,
         times,
         score,
@@ -104,9 +100,14 @@ def read_listener(value: bytes) -> HotFeatures | None:
         return None
 
 
-def _rung(campaign: Campaign, score: float | None, model_threshold: float | None) -> Rung:
-    if score is not None:
-        return Rung.FULL
+def _contact_times(question: Question, contacts_value: bytes) -> tuple[int, ...]:
+    try:
+        return contact_times(contacts_value, hash_id(question.request_id))
+    except CorruptContacts:
+        return ()
+
+
+def _rung_without_score(campaign: Campaign, model_threshold: float | None) -> Rung:
     if campaign.cold_start is ColdStart.PRIOR:
         return Rung.PRIOR
     return Rung.NO_MODEL if model_threshold is None else Rung.FULL
