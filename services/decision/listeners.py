@@ -63,7 +63,11 @@ class RedisListeners:
             raise ListenersUnavailable(type(error).__name__) from error
         count = len(customer_ids)
         return [
-            Listener(None if value is None else self._features(value), value or b"", self._contacts(contacts) if contacts else b"")
+            Listener(
+                None if value is None else self._features(value),
+                value or b"",
+                self._contacts(contacts) if contacts else b"",
+            )
             for value, contacts in zip(values[:count], values[count:], strict=True)
         ]
 
