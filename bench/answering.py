@@ -33,7 +33,7 @@ from interlude.servicekit.producing import RecordProducer
 from interlude.servicekit.redis import ConnectionPerThread
 from interlude.v1 import decision_pb2 as pb
 from interlude.v1 import events_pb2
-from services.decision.champion import Serving
+from services.decision.champion import Roster, Serving
 from services.decision.composition import SERVICE_VERSION, now_ms, settle_memory
 from services.decision.decision_log import DecisionLog
 from services.decision.engine import DecisionEngine
@@ -60,10 +60,10 @@ _DECIDE: Final = path_of("Decide")
 _KEY: Final = bytes(32)
 
 
-class FixedChampion(NamedTuple):
-    """A model that stays."""
+class FixedModels(NamedTuple):
+    """Models that stay."""
 
-    serving: Serving
+    roster: Roster
 
 
 class FixedCampaigns(NamedTuple):
@@ -76,7 +76,7 @@ class Scene(NamedTuple):
     """Redis with listeners, and a model that shows the offer to some of them."""
 
     redis_url: str
-    champion: FixedChampion
+    serving: Serving
 
 
 class Parts(NamedTuple):
@@ -147,18 +147,18 @@ def scene() -> Iterator[Scene]:
         vectors = fill_redis(redis.Redis.from_url(stack.redis), CUSTOMERS, now_ms())
         store = ModelStore(directory)
         stored = store.load(publish_model(store, keys.model_private_key, vectors, SHOW_SHARE), keys.model_public_key)
-        yield Scene(stack.redis, FixedChampion(Serving("bench", load_scorer(stored), stored.manifest.threshold)))
+        yield Scene(stack.redis, Serving("bench", load_scorer(stored), stored.manifest.threshold))
 
 
 def compose(scene: Scene, steps: Steps) -> Parts:
     """The service but for its front and its threads."""
     connections, metrics = ConnectionPerThread(scene.redis_url, timeout_ms=REDIS_TIMEOUT_MS), DecisionMetrics()
     budgets = BudgetLeases(connections, holder="bench", now_ms=now_ms, timeout_seconds=1)
-    serving = scene.champion.serving
+    serving = scene.serving
     engine = DecisionEngine(
         steps.timed("read of Redis", RedisListeners(connections, metrics.corrupt_features.inc)),
         steps.timed("reservation", Reserver(ContactLedger(connections), budgets)),
-        FixedChampion(serving._replace(scorer=steps.timed("model", serving.scorer))),
+        FixedModels(Roster(serving._replace(scorer=steps.timed("model", serving.scorer)))),
         now_ms=now_ms,
         reserve_seconds=0.002,
     )

@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
+from itertools import repeat
 
 from prometheus_client import Histogram
 
@@ -13,8 +14,7 @@ class BatchHistogram(Histogram):
     def observe_all(self, amounts: Sequence[float]) -> None:
         """As `observe` for each of `amounts`."""
         self._sum.inc(sum(amounts))
-        bounds = self._upper_bounds
-        for place, count in Counter([bisect_left(bounds, amount) for amount in amounts]).items():
+        for place, count in Counter(map(bisect_left, repeat(self._upper_bounds), amounts)).items():
             self._buckets[place].inc(count)
 
     def observe_alike(self, amount: float, count: int) -> None:

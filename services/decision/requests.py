@@ -6,7 +6,7 @@ from typing import Final
 from interlude.contacts.campaign import Campaign, Campaigns
 from interlude.v1 import decision_pb2 as pb
 from interlude.v1 import events_pb2
-from services.decision.answers import Question
+from services.decision.answers import Question, new_tuple
 
 REQUEST_ID_LENGTH: Final = 64
 BATCH_LIMIT: Final = 256
@@ -39,7 +39,7 @@ def to_question(request: pb.DecideRequest, campaigns: Campaigns, field: str = ""
     if request.device not in _DEVICES:
         raise InvalidRequest(f"{field}device", f"is {request.device}, expected one of {events_pb2.Device.values()}")
     campaign = campaigns.find(request.campaign_id) or find_campaign(request.campaign_id, campaigns, field)
-    return Question(request_id, customer_id, campaign, next_track_id, campaigns.version)
+    return new_tuple(Question, (request_id, customer_id, campaign, next_track_id, campaigns.version))
 
 
 def to_questions(request: pb.DecideBatchRequest, campaigns: Campaigns) -> list[Question]:

@@ -12,7 +12,7 @@ from interlude.contacts.budget import BudgetState
 from interlude.contacts.caps import DAY_MS
 from interlude.features.schema import SCHEMA_VERSION
 from interlude.v1 import decision_pb2 as pb
-from services.decision.answers import Answer, Question, ReservationState
+from services.decision.answers import Answer, Question, ReservationState, new_tuple
 from services.decision.policy import SHOWN, Reason, Rung
 from services.decision.tokens import Shown, TokenIssuer
 from services.decision.wire import Prefixes, bytes_field, float_field, number_field
@@ -69,7 +69,7 @@ def to_decision(request: bytes, answer: Answer) -> Decision:
             rung,
         )
     )
-    return Decision(identity, request, response, age_ms, answer)
+    return new_tuple(Decision, (identity, request, response, age_ms, answer))
 
 
 def to_response(answer: Answer) -> pb.DecideResponse:
