@@ -223,7 +223,9 @@ def test_a_replay_after_the_mend_empties_the_dead_letters(
         return capsys.readouterr().out
 
     topics = [dead_letter_topic(topic, group_id) for topic in READ_TOPICS]
-    _produce(letters, [_good(sent, number) for number, sent in enumerate(history(CUSTOMERS, 600, seed=5))])
+    # Without the empty records that delete a profile: they count by their place in the log, and a replay comes behind them.
+    sent = [each for each in history(CUSTOMERS, 600, seed=5) if each.message is not None]
+    _produce(letters, [_good(each, number) for number, each in enumerate(sent)])
     expected, bad = _expected(letters)
     assert bad == {}
     no_limit = {"ENRICHER_DEAD_LETTER_LIMIT": "1"}
