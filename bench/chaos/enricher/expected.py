@@ -12,7 +12,7 @@ import redis
 from interlude.events.conversion import read_event
 from interlude.events.topics import Topic
 from interlude.features.codec import decode_state, encode_hot, encode_state, hot_key, state_key
-from interlude.features.state import ListenerState
+from interlude.features.state import ListenerState, log_position
 from interlude.servicekit.topic_reading import read_topic
 from interlude.v1 import events_pb2 as pb
 from services.enricher.folding import Arrival, fold_arrivals
@@ -53,7 +53,8 @@ def expect(bootstrap: str) -> Expected:
         for record in read_topic(bootstrap, topic):
             arrived_ms = record.timestamp()[1]
             customer_id, event = read_event(stream, record.key(), record.value(), record.headers(), arrived_ms)
-            arrival = Arrival(stream, record.offset() or 0, arrived_ms, event)
+            position = log_position(record.partition() or 0, record.offset() or 0)
+            arrival = Arrival(stream, position, arrived_ms, event)
             folded = fold_arrivals(expected.states.get(customer_id, ListenerState()), [arrival])
             expected.states[customer_id] = folded.state
             expected.interests.update(to_event(customer_id, found).interest_id for found in folded.interests)

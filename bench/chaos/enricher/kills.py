@@ -92,7 +92,9 @@ class Disturbance:
         return Counts(len(kill_points), self._left, self._hung, joined, seconds)
 
     def _leave(self) -> None:
-        self._members.stop(self._chance.choice(self._members.alive))
+        member = self._chance.choice(self._members.alive)
+        member.wait_until_ready()  # before, SIGTERM ends it as SIGKILL does
+        self._members.stop(member)
         self._members.launch()
         self._left += 1
 
