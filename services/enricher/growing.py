@@ -1,4 +1,4 @@
-"""`python -m services.enricher grow N`: more partitions, without an event lost or counted twice.
+"""`python -m services.enricher.grow N`: more partitions, without an event lost or counted twice.
 
 A customer's partition is its key's hash modulo their number. Where that number grows to a multiple of itself, the customer stays
 or goes to a partition of a *higher* number; so (partition, offset) of a customer's events only ever rises, and that pair is
