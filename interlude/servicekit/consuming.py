@@ -10,7 +10,7 @@ from contextvars import copy_context
 from typing import Final, Protocol
 
 import structlog
-from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from interlude.servicekit.consumer_settings import ConsumerSettings, GroupProtocol, client_configuration
 from interlude.servicekit.deafness import Deafness
@@ -55,7 +55,8 @@ class ConsumerLoop:
         """A client of Kafka that owns nothing yet."""
         settings = self._settings
         self._pending: list[Message] = []
-        self._consumer = Consumer(client_configuration(settings), logger=logging.getLogger("kafka"))
+        configuration = {**client_configuration(settings), "on_commit": self._committed}
+        self._consumer = Consumer(configuration, logger=logging.getLogger("kafka"))
         self._deafness = Deafness()
         self._commits = OffsetCommits(self._consumer, settings.commit_interval_ms)
         self._flow = PartitionFlow(
@@ -163,6 +164,10 @@ class ConsumerLoop:
     def _commit_and_close(self) -> None:
         self._commits.commit_and_wait()
         self._consumer.close()
+
+    def _committed(self, error: KafkaError | None, _partitions: list[TopicPartition]) -> None:
+        if error is not None:
+            self._commits.failed(error)
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         if consumer is not self._consumer:

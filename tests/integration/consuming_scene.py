@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 
-from confluent_kafka import ConsumerGroupTopicPartitions, Message, Producer, TopicPartition
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from interlude.servicekit.consumer_settings import ConsumerSettings
@@ -15,6 +15,7 @@ from tests.integration.enricher_scene import DEADLINE_S
 
 RECORDS = 400
 PARTITIONS = 4
+ANSWER_SECONDS = 2.0
 
 Seen = tuple[str, int, int]
 
@@ -84,9 +85,16 @@ def produce(settings: ConsumerSettings, first: int = 0) -> set[Seen]:
 
 
 def committed(settings: ConsumerSettings) -> int:
+    """How many records the group has committed; -1 while Kafka does not say."""
     admin = AdminClient({"bootstrap.servers": settings.bootstrap})
-    [request] = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(settings.group_id)]).values()
-    partitions: list[TopicPartition] = request.result(DEADLINE_S).topic_partitions
+    asked = admin.list_consumer_group_offsets(
+        [ConsumerGroupTopicPartitions(settings.group_id)], request_timeout=ANSWER_SECONDS
+    )
+    [request] = asked.values()
+    try:
+        partitions: list[TopicPartition] = request.result(DEADLINE_S).topic_partitions
+    except KafkaException:
+        return -1
     return sum(max(partition.offset, 0) for partition in partitions)
 
 

@@ -16,6 +16,7 @@ from interlude.servicekit.consumer_settings import ConsumerSettings, GroupProtoc
 from interlude.servicekit.errors import Unavailable
 from tests.integration.conftest import TopicSet
 from tests.integration.consuming_scene import (
+    ANSWER_SECONDS,
     PARTITIONS,
     RECORDS,
     Recorder,
@@ -28,7 +29,6 @@ from tests.integration.enricher_scene import DEADLINE_S, until
 STREAMS = (Topic.LISTENS, Topic.AD_EVENTS, Topic.CUSTOMERS)
 Assignment = dict[str, dict[str, frozenset[int]]]
 """By member and topic, the partitions."""
-_ANSWER_SECONDS = 2.0
 
 
 @pytest.fixture(params=list(GroupProtocol))
@@ -48,7 +48,7 @@ def settings(topic_set: TopicSet, group_id: str, request: pytest.FixtureRequest)
 def _assignment(settings: ConsumerSettings) -> Assignment:
     """What Kafka says that each member has; members without any are left out, and a group that is only coming into being."""
     admin = AdminClient({"bootstrap.servers": settings.bootstrap})
-    groups = admin.describe_consumer_groups([settings.group_id], request_timeout=_ANSWER_SECONDS)
+    groups = admin.describe_consumer_groups([settings.group_id], request_timeout=ANSWER_SECONDS)
     try:
         members = groups[settings.group_id].result(DEADLINE_S).members
     except KafkaException:
