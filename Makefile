@@ -36,7 +36,7 @@ bench-freshness: setup  ## produced to readable in Redis beside Spark, and event
 bench-policy: setup  ## whether caps, budgets, replays, explanations and shares hold; ONLY="races cost" for some
 	@$(VENV)/python -m bench.policy $(ONLY)
 
-chaos: setup  ## break things under load and measure what becomes of answers; QUICK=1, ONLY="overload redis identity swaps"
+chaos: setup  ## break things under load and measure what becomes of answers; QUICK=1, ONLY="overload redis identity swaps enricher"
 	@$(VENV)/python -m bench.chaos $(if $(QUICK),--quick) $(if $(FRONT),--front $(FRONT)) $(ONLY)
 
 proto: setup  ## generate interlude/v1 from proto/

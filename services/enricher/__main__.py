@@ -56,6 +56,9 @@ def build_loop(
         client_id=SERVICE,
         max_records=settings.batch_records,
         session_timeout_ms=settings.session_timeout_ms,
+        protocol=settings.group_protocol,
+        instance_id=settings.instance_id,
+        fetched_kib=settings.fetched_kib,
     )
     return ConsumerLoop(consumer, handler, health, on_batch_lost=metrics.reconciliation.abandon)
 
