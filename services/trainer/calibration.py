@@ -1,4 +1,5 @@
-"""Platt scaling: the sigmoid that turns the margins of a support vector machine into probabilities."""
+"""Platt scaling: the sigmoid that turns margins into probabilities, where a fit leaves that open: a support vector machine's, and
+those of classes that were weighted."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -7,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
 
-from services.trainer.linear import Linear, Vector, sigmoid
+from services.trainer.linear import Predictor, Vector, sigmoid
 
 _INVERSE_REGULARISATION: Final = 1e3
 """Next to none, but enough for a slope to exist where the margins separate the labels without error."""
@@ -24,13 +25,13 @@ class Sigmoid:
         """Shape (rows,) in, shape (rows,) out."""
         return sigmoid(self.slope * margins + self.offset)
 
-    def folded_into(self, linear: Linear) -> Linear:
-        """The linear model whose margin is already calibrated, so that a plain sigmoid makes its probability."""
-        return Linear(self.slope * linear.coefficients, self.slope * linear.intercept + self.offset)
+    def folded_into(self, model: Predictor) -> Predictor:
+        """The model whose margin is already calibrated, so that a plain sigmoid makes its probability."""
+        return model.rescaled(self.slope, self.offset)
 
 
 UNCHANGED: Final = Sigmoid(1.0, 0.0)
-"""What a logistic regression needs: its margins are log odds already."""
+"""What a plain logistic regression needs: its margins are log odds already."""
 
 
 def fit_sigmoid(margins: Vector, labels: Vector) -> Sigmoid:
@@ -41,11 +42,6 @@ def fit_sigmoid(margins: Vector, labels: Vector) -> Sigmoid:
     return Sigmoid(float(model.coef_[0, 0]), float(model.intercept_[0]))
 
 
-def cross_fitted(margins: Vector, labels: Vector, folds: npt.NDArray[np.int32]) -> Vector:
-    """Calibrated probabilities of out-of-fold margins, each fold's by a sigmoid that was fitted on the other folds."""
-    probabilities = np.empty_like(margins)
-    for fold in np.unique(folds):
-        held_out = folds == fold
-        calibrator = fit_sigmoid(margins[~held_out], labels[~held_out])
-        probabilities[held_out] = calibrator.probabilities(margins[held_out])
-    return probabilities
+def fold_sigmoids(margins: Vector, labels: Vector, folds: npt.NDArray[np.int32], count: int) -> tuple[Sigmoid, ...]:
+    """For each of `count` folds the sigmoid of the other folds' out-of-fold margins: no row helps to calibrate its own answer."""
+    return tuple(fit_sigmoid(margins[folds != fold], labels[folds != fold]) for fold in range(count))

@@ -14,8 +14,11 @@ from services.trainer.arrow_lines import to_batches
 from services.trainer.dataset import TrainingSet
 from services.trainer.history import RowKind, RowRule, rows_of
 from services.trainer.log_events import customers_in, read_log
+from services.trainer.slices import age_of, gender_of
 
-_ROWS: Final = "group bigint, label double, features array<float>, skipped string, count bigint"
+_ROWS: Final = (
+    "group bigint, label double, features array<float>, gender string, age string, skipped string, count bigint"
+)
 """A row, or the number of things skipped for one reason: a task has one way out, and retries do not count twice on it."""
 
 _ARROW_ROWS: Final = pa.schema(
@@ -23,13 +26,16 @@ _ARROW_ROWS: Final = pa.schema(
         ("group", pa.int64()),
         ("label", pa.float64()),
         ("features", pa.list_(pa.float32())),
+        ("gender", pa.string()),
+        ("age", pa.string()),
         ("skipped", pa.string()),
         ("count", pa.int64()),
     ]
 )
+_NO_ROW: Final = (None,) * 5
 _NO_EARLIER_LISTEN: Final = "no_earlier_listen"
 
-_Line = tuple[int | None, float | None, tuple[float, ...] | None, str | None, int | None]
+_Line = tuple[int, float, tuple[float, ...], str, str, None, None]
 
 
 def read_log_rows(spark: SparkSession, bootstrap: str, rule: RowRule, now_ms: int) -> TrainingSet:
@@ -37,7 +43,7 @@ def read_log_rows(spark: SparkSession, bootstrap: str, rule: RowRule, now_ms: in
     frame = read_log(spark, bootstrap).mapInArrow(partial(_to_rows, rule=rule, now_ms=now_ms), _ROWS).cache()
     counts = frame.where("skipped is not null").groupBy("skipped").agg(sql.sum("count").alias("count")).collect()
     kept = frame.where("skipped is null").select(
-        "group", "label", array_to_vector(sql.col("features")).alias("features")
+        "group", "label", array_to_vector(sql.col("features")).alias("features"), "gender", "age"
     )
     skipped = {str(count["skipped"]): int(count["count"]) for count in counts}
     return TrainingSet(kept, f"log, {_named(rule)} {rule.campaign}", skipped)
@@ -50,7 +56,7 @@ def _named(rule: RowRule) -> str:
 def _to_rows(batches: Iterator[pa.RecordBatch], rule: RowRule, now_ms: int) -> Iterator[pa.RecordBatch]:
     skipped: Counter[str] = Counter()
     yield from to_batches(_lines(batches, rule, now_ms, skipped), _ARROW_ROWS)
-    yield from to_batches(((None, None, None, reason, count) for reason, count in skipped.items()), _ARROW_ROWS)
+    yield from to_batches(((*_NO_ROW, reason, count) for reason, count in skipped.items()), _ARROW_ROWS)
 
 
 def _lines(batches: Iterator[pa.RecordBatch], rule: RowRule, now_ms: int, skipped: Counter[str]) -> Iterator[_Line]:
@@ -59,4 +65,5 @@ def _lines(batches: Iterator[pa.RecordBatch], rule: RowRule, now_ms: int, skippe
             if row is None:
                 skipped[_NO_EARLIER_LISTEN] += 1
             else:
-                yield customer.customer_id, row.label, row.features, None, None
+                kinds = gender_of(row.gender), age_of(row.birth_year, row.at_ms)
+                yield customer.customer_id, row.label, row.features, *kinds, None, None
