@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
 
+from services.trainer.dataset import Rows
 from services.trainer.linear import Predictor, Vector, sigmoid
+from services.trainer.splitting import Split
 
 _INVERSE_REGULARISATION: Final = 1e3
 """Next to none, but enough for a slope to exist where the margins separate the labels without error."""
@@ -34,14 +35,17 @@ UNCHANGED: Final = Sigmoid(1.0, 0.0)
 """What a plain logistic regression needs: its margins are log odds already."""
 
 
-def fit_sigmoid(margins: Vector, labels: Vector) -> Sigmoid:
-    """The sigmoid of `labels` given `margins` that their model was not fitted on, both of shape (rows,)."""
+def fit_sigmoid(margins: Vector, labels: Vector, weights: Vector) -> Sigmoid:
+    """The sigmoid of `labels` given `margins` that their model was not fitted on, all of shape (rows,)."""
     if not np.all(np.isfinite(margins)):
         return Sigmoid(float("nan"), float("nan"))  # the gate refuses what comes of it
-    model = LogisticRegression(C=_INVERSE_REGULARISATION).fit(margins.reshape(-1, 1), labels)
+    model = LogisticRegression(C=_INVERSE_REGULARISATION).fit(margins.reshape(-1, 1), labels, sample_weight=weights)
     return Sigmoid(float(model.coef_[0, 0]), float(model.intercept_[0]))
 
 
-def fold_sigmoids(margins: Vector, labels: Vector, folds: npt.NDArray[np.int32], count: int) -> tuple[Sigmoid, ...]:
-    """For each of `count` folds the sigmoid of the other folds' out-of-fold margins: no row helps to calibrate its own answer."""
-    return tuple(fit_sigmoid(margins[folds != fold], labels[folds != fold]) for fold in range(count))
+def fold_sigmoids(margins: Vector, rows: Rows, split: Split) -> tuple[Sigmoid, ...]:
+    """For each fold the sigmoid of the other folds' `margins`, out of fold and of shape (rows,): no row helps to calibrate its own
+    answer."""
+    folds = rows.folds[split]
+    others = (folds != fold for fold in range(split.folds))
+    return tuple(fit_sigmoid(margins[mask], rows.labels[mask], rows.weights[mask]) for mask in others)

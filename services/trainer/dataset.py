@@ -2,7 +2,8 @@
 
 Frame columns: `group` (long; rows of one group stay in one fold), `label` (double, 0 or 1), `features` (vector of float32
 values in the order of `schema.FEATURES`), and where they are known: `weight` (double; how many decisions a row stands for, the
-inverse of the probability with which it came to be shown), `gender` and `age` (strings; slices, empty when unknown).
+inverse of the probability with which it came to be shown: fits and measures take it into account), `gender` and `age` (strings;
+slices, empty when unknown).
 """
 
 from dataclasses import dataclass, field
@@ -26,7 +27,7 @@ PARTITIONS: Final = 1
 
 ROWS_PER_PARTITION: Final = 250_000
 
-_WEIGHT: Final = "weight"
+WEIGHT: Final = "weight"
 _SLICES: Final = (Dimension.GENDER, Dimension.AGE)
 
 
@@ -94,7 +95,7 @@ def cached(frame: DataFrame, splits: set[Split]) -> DataFrame:
 def to_rows(frame: DataFrame, splits: set[Split]) -> Rows:
     """The rows of a cached frame. Raises `UnusableRows` when a model cannot be fitted or judged on them."""
     columns = [split.column for split in splits]
-    known = [name for name in (_WEIGHT, *_SLICES) if name in frame.columns]
+    known = [name for name in (WEIGHT, *_SLICES) if name in frame.columns]
     features_column = vector_to_array(sql.col("features"), "float32").alias("features")
     table = frame.select("label", "group", features_column, *columns, *known).toArrow()
     width = len(FEATURE_NAMES)
@@ -106,7 +107,7 @@ def to_rows(frame: DataFrame, splits: set[Split]) -> Rows:
         features=features,
         folds=folds,
         groups=np.asarray(table["group"], np.int64),
-        weights=np.asarray(table[_WEIGHT], np.float64) if _WEIGHT in known else np.ones(labels.shape),
+        weights=np.asarray(table[WEIGHT], np.float64) if WEIGHT in known else np.ones(labels.shape),
         kinds=_kinds(table, features),
     )
     _check(rows)

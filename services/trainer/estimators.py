@@ -15,6 +15,7 @@ from pyspark.ml.classification import (
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as sql
 
+from services.trainer.dataset import WEIGHT
 from services.trainer.linear import Algorithm, Linear, Predictor, Vector
 from services.trainer.trees import LOG_ODDS_PER_MARGIN, trees_of
 
@@ -25,7 +26,7 @@ STEP_SIZE: Final = 0.2
 TREE_SEED: Final = 42
 """Shallow trees in small steps: six shares of a few dozen listens hold no interactions of many, and noise enough."""
 
-_WEIGHT: Final = "class_weight"
+_FIT_WEIGHT: Final = "fit_weight"
 
 
 class ClassWeight(StrEnum):
@@ -37,9 +38,10 @@ class ClassWeight(StrEnum):
     """So much that all clicks weigh as much as all others; probabilities are set right by a sigmoid afterwards."""
 
 
-def positive_weight(weight: ClassWeight, labels: Vector) -> float:
-    """How many rows without a click one with a click weighs; `labels` of shape (rows,) hold both kinds."""
-    return float((labels.size - labels.sum()) / labels.sum()) if weight is ClassWeight.BALANCED else 1.0
+def positive_weight(weight: ClassWeight, labels: Vector, weights: Vector) -> float:
+    """How many rows without a click one with a click weighs; `labels` hold both kinds, both of shape (rows,)."""
+    clicked = float(labels @ weights)
+    return (float(weights.sum()) - clicked) / clicked if weight is ClassWeight.BALANCED else 1.0
 
 
 def needs_sigmoid(algorithm: Algorithm, weight: ClassWeight) -> bool:
@@ -55,11 +57,14 @@ def log_odds_per_margin(algorithm: Algorithm) -> float:
 def fit_spark(
     algorithm: Algorithm, frame: DataFrame, regularisation: float, click_weight: float, iterations: int
 ) -> SparkModel:
-    """One fit on the columns `label` and `features`; `regularisation` is of no meaning to boosted trees."""
+    """One fit on the columns `label`, `features` and, where there is one, `weight`; `regularisation` is of no meaning to boosted
+    trees."""
     estimator = _estimator(algorithm, regularisation, iterations)
-    if click_weight != 1:
-        frame = frame.withColumn(_WEIGHT, sql.when(sql.col("label") > 0, click_weight).otherwise(1.0))
-        estimator = estimator.setWeightCol(_WEIGHT)
+    weighed = WEIGHT in frame.columns
+    if weighed or click_weight != 1:
+        row_weight = sql.col(WEIGHT) if weighed else sql.lit(1.0)
+        frame = frame.withColumn(_FIT_WEIGHT, row_weight * sql.when(sql.col("label") > 0, click_weight).otherwise(1.0))
+        estimator = estimator.setWeightCol(_FIT_WEIGHT)
     model: SparkModel = estimator.fit(frame)
     return model
 

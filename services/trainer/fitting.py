@@ -90,7 +90,7 @@ class Fitter:
         self._run([*_jobs(setting, measuring), everything])
         calibrator = UNCHANGED
         if needs_sigmoid(self._algorithm, setting.class_weight):
-            calibrator = fit_sigmoid(self._margins(setting, measuring), self._rows.labels)
+            calibrator = fit_sigmoid(self._margins(setting, measuring), self._rows.labels, self._rows.weights)
         predictors = self._fold_predictors(setting, measuring)
         return Candidate(
             algorithm=self._algorithm,
@@ -119,8 +119,7 @@ class Fitter:
         predictors = [self._predictors[job] for job in _jobs(setting, split)]
         if not needs_sigmoid(self._algorithm, setting.class_weight):
             return tuple(predictors)
-        margins, folds = self._margins(setting, split), self._rows.folds[split]
-        sigmoids = fold_sigmoids(margins, self._rows.labels, folds, split.folds)
+        sigmoids = fold_sigmoids(self._margins(setting, split), self._rows, split)
         return tuple(one.folded_into(predictor) for one, predictor in zip(sigmoids, predictors, strict=True))
 
     def _margins(self, setting: Setting, split: Split) -> Vector:
@@ -135,7 +134,7 @@ class Fitter:
 
     def _fit_one(self, job: _Job) -> SparkModel:
         frame = self._frame if job.split is None else self._frame.where(sql.col(job.split.column) != job.fold)
-        weight = positive_weight(job.setting.class_weight, self._rows.labels)
+        weight = positive_weight(job.setting.class_weight, self._rows.labels, self._rows.weights)
         iterations = self._plan.iterations[self._algorithm]
         return fit_spark(self._algorithm, frame, job.setting.regularisation, weight, iterations)
 

@@ -59,7 +59,7 @@ class Gatherer:
         )
 
     def _mean(self, values: Vector) -> Interval:
-        return self._resampler.interval(self._rows.weights * values, self._rows.weights)
+        return self._resampler.mean(values, self._rows.weights)
 
     def _compare(self, candidate: Answers, champion: Answers) -> ChampionComparison:
         labels, weights = self._rows.labels, self._rows.weights

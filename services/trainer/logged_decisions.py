@@ -68,8 +68,9 @@ def to_decisions(frame: DataFrame, split: Split) -> Decisions | None:
 def training_rows(frame: DataFrame) -> DataFrame:
     """One training row per shown decision, with the features as they were logged.
 
-    A row weighs the inverse of its propensity where it is measured: without, a model that shows to the right listeners would be
-    judged on those alone, and the better it chose the harder its rows would be.
+    A row weighs the inverse of its propensity, in fits and in measures. Without, a model that shows to the right listeners would be
+    judged on those alone, and the better it chose the harder its rows would be; and the next would be fitted to those alone,
+    and be wrong about all others (docs/adr/0019-statistics-of-the-gate.md).
     """
     return frame.where(is_usable() & sql.col("shown")).select(
         sql.col("customer_id").alias("group"),

@@ -31,14 +31,15 @@ class Resampler:
         share = np.full(self._blocks, 1 / self._blocks)
         self._draws: Vector = chance.multinomial(self._blocks, share, size=resamples).astype(np.float64)
 
-    def interval(self, numerator: Vector, denominator: Vector) -> Interval:
-        """`sum(numerator) / sum(denominator)`, both of shape (rows,), with its 95 % percentile interval; not a number where
-        the denominator adds up to 0 or a value is none."""
-        total = float(denominator.sum())
-        if total <= 0 or not np.all(np.isfinite(numerator)):
+    def mean(self, values: Vector, weights: Vector) -> Interval:
+        """The mean of `values` where `weights` are above 0, both of shape (rows,), with its 95 % percentile interval; not a number
+        where no weight is above 0 or a value is none."""
+        products = np.multiply(values, weights, out=np.zeros(weights.shape), where=weights > 0)
+        total = float(weights.sum())
+        if total <= 0 or not np.all(np.isfinite(products)):
             return Interval(float("nan"), float("nan"), float("nan"))
-        below = self._draws @ np.bincount(self._block, denominator, self._blocks)
-        above = self._draws @ np.bincount(self._block, numerator, self._blocks)
+        below = self._draws @ np.bincount(self._block, weights, self._blocks)
+        above = self._draws @ np.bincount(self._block, products, self._blocks)
         drawn = below > 0  # a small slice may be missing from a draw altogether
         low, high = np.percentile(above[drawn] / below[drawn], (LOW_PERCENT, HIGH_PERCENT))
-        return Interval(float(numerator.sum()) / total, float(low), float(high))
+        return Interval(float(products.sum()) / total, float(low), float(high))

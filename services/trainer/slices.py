@@ -94,7 +94,7 @@ def slice_qualities(
     for dimension, of_rows in kinds.items():
         for name, mask in of_rows.masks():
             here = np.where(mask, weights, 0.0)
-            constant = row_losses(labels, base_rate(labels, here)) if here.sum() else losses
+            constant = row_losses(labels, base_rate(labels, here))
             qualities.append(
                 SliceQuality(
                     dimension=dimension.value,
@@ -105,8 +105,8 @@ def slice_qualities(
                     log_loss=cross_entropy(labels[mask], probabilities[mask], weights[mask]),
                     gap=gap(labels[mask], probabilities[mask], weights[mask]),
                     gap_by_chance=_TWO_DEVIATIONS * gap_deviation(probabilities[mask], weights[mask]),
-                    harm=resampler.interval(here * (losses - constant), here),
-                    harm_over_champion=None if over is None else resampler.interval(here * over, here),
+                    harm=resampler.mean(losses - constant, here),
+                    harm_over_champion=None if over is None else resampler.mean(over, here),
                 )
             )
     return tuple(qualities)

@@ -15,6 +15,7 @@ from services.trainer.export import to_onnx_file, to_sklearn
 from services.trainer.linear import Linear, Matrix, sigmoid
 from services.trainer.parity import EDGE_VALUES, greatest_difference, onnx_probabilities, sklearn_probabilities
 from services.trainer.publishing import GOLDEN_ROWS, Release, champion_of, public_key_of, publish, to_manifest
+from services.trainer.splitting import Split
 
 STEEP = Linear(np.array([-112.2, -37.2, 16.8, 79.9, 516.4, 516.8]), -858.1)
 KEY = base64.b64encode(b"k" * 32).decode()
@@ -97,7 +98,7 @@ def test_sigmoid_is_found_again_and_folds_into_the_coefficients() -> None:
     generator = np.random.default_rng(5)
     margins = generator.normal(0, 2, 20_000)
     labels = (generator.random(20_000) < sigmoid(3 * margins - 1)).astype(np.float64)
-    found = fit_sigmoid(margins, labels)
+    found = fit_sigmoid(margins, labels, np.ones(20_000))
     assert found.slope == pytest.approx(3, rel=0.1)
     assert found.offset == pytest.approx(-1, rel=0.1)
     features = some_features()
@@ -111,13 +112,16 @@ def test_sigmoids_of_folds_do_not_see_their_own_fold() -> None:
     folds = np.array([0, 0, 0, 0, 1, 1, 1, 1], np.int32)
     labels = np.array([0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 0.0, 1.0])
     flipped = np.concatenate([1 - labels[:4], labels[4:]])
-    first, second = fold_sigmoids(margins, labels, folds, 2), fold_sigmoids(margins, flipped, folds, 2)
+    split, features = Split(2, 1), np.zeros((8, 6), np.float32)
+    first, second = (
+        fold_sigmoids(margins, Rows.plain(some, features, {split: folds}), split) for some in (labels, flipped)
+    )
     assert first[0] == second[0]
     assert first[1] != second[1]
 
 
 def test_margins_that_are_no_numbers_stay_none() -> None:
-    assert np.isnan(fit_sigmoid(np.array([np.nan, 1.0]), np.array([0.0, 1.0])).slope)
+    assert np.isnan(fit_sigmoid(np.array([np.nan, 1.0]), np.array([0.0, 1.0]), np.ones(2)).slope)
 
 
 def test_evaluation_of_known_answers() -> None:
