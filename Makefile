@@ -1,11 +1,11 @@
 # Everything a person runs. `make` alone lists it. The logic is in Python: nothing here is longer than a command.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench bench-policy chaos proto locks up down docs measured images k8s clean
+.PHONY: help setup demo test lint bench bench-policy bench-learning chaos proto locks up down docs measured images k8s clean
 PYTHON ?= python3
 VENV := .venv/bin
 
 help:  ## what there is to make
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 setup:  ## install everything into .venv and the user's cache; all others do it when it is due
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 8))' 2>/dev/null || { \
@@ -29,6 +29,9 @@ bench: setup  ## measure decisions, freshness and throughput on this machine; PE
 
 bench-policy: setup  ## whether caps, budgets, replays, explanations and shares hold; ONLY="races cost" for some
 	@$(VENV)/python -m bench.policy $(ONLY)
+
+bench-learning: setup  ## whether learning can be trusted, against a world whose truth is known; DATA=directory, ONLY="loop"
+	@$(VENV)/python -m bench.learning $(if $(DATA),--data "$(DATA)") $(ONLY)
 
 chaos: setup  ## break things under load and measure what becomes of answers; QUICK=1, ONLY="overload redis identity swaps"
 	@$(VENV)/python -m bench.chaos $(if $(QUICK),--quick) $(if $(FRONT),--front $(FRONT)) $(ONLY)
