@@ -16,6 +16,7 @@ from services.enricher.metrics import EnricherMetrics
 from services.enricher.settings import EnricherSettings
 from services.sms.metrics import SmsMetrics
 from services.sms.settings import SmsSettings
+from services.trainer.metrics import LakeMetrics
 from services.trainer.settings import TrainerSettings
 
 SETTINGS: Final[dict[str, type[ServiceSettings]]] = {
@@ -26,7 +27,12 @@ SETTINGS: Final[dict[str, type[ServiceSettings]]] = {
 }
 """Settings class of every service."""
 
-_METRICS: Final = {"decision": DecisionMetrics, "enricher": EnricherMetrics, "sms": SmsMetrics}
+_METRICS: Final = {
+    "decision": DecisionMetrics,
+    "enricher": EnricherMetrics,
+    "sms": SmsMetrics,
+    "trainer": LakeMetrics,
+}
 
 
 class MetricKind(StrEnum):

@@ -37,13 +37,15 @@ class UnusableRows(Exception):
 
 @dataclass(frozen=True, slots=True)
 class TrainingSet:
-    """Rows as they were read. `skipped` counts what was left out, by reason; `source` is for the manifest; `decisions`, where
-    there are any, are logged ones for off-policy estimates (`logged_decisions.py` has the columns)."""
+    """Rows as they were read. `skipped` counts what was left out, by reason; `source` is for the manifest."""
 
     frame: DataFrame
     source: str
     skipped: dict[str, int] = field(default_factory=dict)
+    repeated: int = 0
+    """Rows with the id of another row, where rows have ids."""
     decisions: DataFrame | None = None
+    """Logged ones for off-policy estimates (`logged_decisions.py` has the columns), where there are any."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ def to_report(outcome: Outcome) -> dict[str, Any]:
     report = {
         "rows": outcome.rows,
         "positives": outcome.positives,
+        "data": outcome.data.to_json(),
         **{one.candidate.algorithm.value: _candidate(one) for one in outcome.judged},
         "never_show": asdict(evidence.never_show),
         "champion": champion and {"version": outcome.champion_version, **asdict(champion.champion)},

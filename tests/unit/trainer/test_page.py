@@ -9,6 +9,7 @@ import numpy as np
 
 from services.trainer.calibration import UNCHANGED
 from services.trainer.curves import Curves, curves_of
+from services.trainer.data_checks import DataReport
 from services.trainer.estimators import ClassWeight
 from services.trainer.fitting import Candidate, Setting
 from services.trainer.gate import Evidence, judge
@@ -28,7 +29,18 @@ def outcome(evidence: Evidence, curves: Curves) -> Outcome:
     verdict = judge(evidence)
     judged = Judged(candidate, b"", evidence, verdict, curves)
     published = "abcdef0123456789" if verdict.passed else ""
-    return Outcome(5000, 742, (judged,), judged, "fedcba9876543210", published, bool(published), {}, {"total": 1.0})
+    return Outcome(
+        data=DataReport(5000, 0.1484, (), {}, {}),
+        rows=5000,
+        positives=742,
+        judged=(judged,),
+        chosen=judged,
+        champion_version="fedcba9876543210",
+        published=published,
+        promoted=bool(published),
+        skipped={},
+        seconds={"total": 1.0},
+    )
 
 
 def some_curves() -> Curves:
