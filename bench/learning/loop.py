@@ -31,7 +31,7 @@ POLICY: Final = Policy(threshold=0.5, exploration_rate=0.1, holdout_share=0.1)
 _JUDGED_ON: Final = 400_000
 _KEY: Final = base64.b64encode(b"bench/learning's key, worthless.").decode()
 _OPTIONS: Final = (
-    *("--folds", "3", "--regularisations", "0,0.001", "--class-weights", "plain", "--algorithms", "logistic"),
+    *("--folds", "3", "--regularisations", "0.001", "--class-weights", "plain", "--algorithms", "logistic"),
     "--promote",
 )
 
@@ -43,13 +43,15 @@ class Round:
     outcome: Outcome
     value_ratio: float
 
+    def __str__(self) -> str:
+        refused = " ".join(self.outcome.chosen.verdict.refusals)
+        told = f"{self.outcome.rows:,} impressions, {self.value_ratio:.4f} of the best value"
+        return f"{told}; {'promoted' if self.outcome.promoted else refused}"
+
 
 def measure(spark: SparkSession) -> dict[str, Figure]:
     """The value of the champion after the last round, and the first round after which it was 90 % of the best possible."""
     rounds = run(spark)
-    for number, one in enumerate(rounds, 1):
-        verdict = "promoted" if one.outcome.promoted else " ".join(one.outcome.chosen.verdict.refusals)
-        print(f"  round {number}: {one.outcome.rows:,} impressions, {one.value_ratio:.4f} of the best value; {verdict}")
     reached = [number for number, one in enumerate(rounds, 1) if one.value_ratio >= 0.9]
     asked = f"{LISTENERS * ASKED:,} decisions a round, {POLICY.exploration_rate:.0%} explored, from nothing"
     parity = max(judged.parity_max_abs for one in rounds for judged in one.outcome.judged)
@@ -78,6 +80,7 @@ def run(spark: SparkSession, rounds: int = ROUNDS, listeners: int = LISTENERS) -
             met = draw_listeners(chance, listeners)
             parts.append(play(chance, met, _scores(store, met), POLICY, ASKED, first=number * listeners))
             done.append(_round(spark, trainer, store, together(parts), judged_on))
+            print(f"  round {number + 1}: {done[-1]}", flush=True)
     return done
 
 

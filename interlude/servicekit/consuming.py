@@ -5,7 +5,7 @@ Delivery is at least once: offsets are committed after the handler returned, so 
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextvars import copy_context
 from typing import Final, Protocol
 
@@ -17,7 +17,7 @@ from interlude.servicekit.equal_partitions import await_equal_partitions
 from interlude.servicekit.errors import Unavailable
 from interlude.servicekit.offset_commits import OffsetCommits
 from interlude.servicekit.partition_flow import PartitionFlow
-from interlude.servicekit.records import is_end, is_error, place_of, places_of
+from interlude.servicekit.records import drop_unreadable_headers, is_end, is_error, place_of, places_of
 from interlude.servicekit.telemetry import Health
 
 _FIRST_RECORD_SECONDS: Final = 0.1
@@ -36,8 +36,16 @@ class BatchHandler(Protocol):
 class ConsumerLoop:
     """Runs a `BatchHandler` over topics with equal partition counts."""
 
-    def __init__(self, settings: ConsumerSettings, handler: BatchHandler, health: Health) -> None:
+    def __init__(
+        self,
+        settings: ConsumerSettings,
+        handler: BatchHandler,
+        health: Health,
+        on_batch_lost: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`on_batch_lost` is called when a rebalance took away all of a batch that waited to be handled again."""
         self._settings = settings
+        self._on_batch_lost = on_batch_lost
         self._handler = handler
         self._health = health
         self._pending: list[Message] = []
@@ -88,7 +96,10 @@ class ConsumerLoop:
         if is_end(record):
             self._flow.reached_end(place_of(record))
             return False
-        return not is_error(record)
+        if is_error(record):
+            return False
+        drop_unreadable_headers(record)
+        return True
 
     def _handle_pending(self, stop: threading.Event) -> bool:
         """Handle the pending batch; False when the service stops before it could be handled."""
@@ -103,6 +114,7 @@ class ConsumerLoop:
                 self._flow.go_on()
                 return True
         self._flow.go_on()
+        self._on_batch_lost()
         return False
 
     def _wait(self, reason: str) -> None:

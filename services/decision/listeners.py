@@ -63,7 +63,11 @@ class RedisListeners:
             raise ListenersUnavailable(type(error).__name__) from error
         count = len(customer_ids)
         return [
-            Listener(None if value is None else self._features(value), value or b"", self._contacts(contacts))
+            Listener(
+                None if value is None else self._features(value),
+                value or b"",
+                self._contacts(contacts) if contacts else b"",
+            )
             for value, contacts in zip(values[:count], values[count:], strict=True)
         ]
 
@@ -74,9 +78,7 @@ class RedisListeners:
             self._on_corrupt()
             return None
 
-    def _contacts(self, value: bytes | None) -> bytes:
-        if not value:
-            return b""
+    def _contacts(self, value: bytes) -> bytes:
         if len(value) % CONTACT_BYTES:
             self._on_corrupt()
         return value

@@ -9,6 +9,7 @@ import structlog
 from interlude.events.topics import PARTITIONER
 from interlude.servicekit.consumer_settings import ConsumerSettings
 from interlude.servicekit.consuming import ConsumerLoop
+from interlude.servicekit.dead_letter_limit import DeadLetterLimit
 from interlude.servicekit.dead_letters import DeadLetters
 from interlude.servicekit.equal_partitions import UnequalPartitions
 from interlude.servicekit.lifecycle import refuse_to_start, stop_on_signals
@@ -40,6 +41,12 @@ def build_loop(
         StateStore(client),
         KafkaOutbox(producer, DeadLetters(producer, settings.group_id), settings.flush_timeout_ms),
         metrics,
+        DeadLetterLimit(
+            settings.dead_letter_limit,
+            window_records=settings.dead_letter_limit_records,
+            minimum_records=settings.dead_letter_limit_minimum,
+            on_stopped=lambda topic, stopped: metrics.dead_letter_limit_reached.labels(topic).set(stopped),
+        ),
         now_ms=lambda: time.time_ns() // 1_000_000,
     )
     consumer = ConsumerSettings(
@@ -50,7 +57,7 @@ def build_loop(
         max_records=settings.batch_records,
         session_timeout_ms=settings.session_timeout_ms,
     )
-    return ConsumerLoop(consumer, handler, health)
+    return ConsumerLoop(consumer, handler, health, on_batch_lost=metrics.reconciliation.abandon)
 
 
 def main() -> None:
