@@ -17,6 +17,7 @@ from interlude.servicekit.equal_partitions import await_equal_partitions
 from interlude.servicekit.errors import Unavailable
 from interlude.servicekit.offset_commits import OffsetCommits
 from interlude.servicekit.partition_flow import PartitionFlow
+from interlude.servicekit.placing import Placement, Rewind, restarts_of, starts_of
 from interlude.servicekit.records import is_end, is_error, place_of, places_of
 from interlude.servicekit.telemetry import Health
 
@@ -27,22 +28,28 @@ log = structlog.get_logger()
 
 
 class BatchHandler(Protocol):
-    """What is done with records. Raises `Unavailable` to be called again with the same batch; any other error stops the
-    service before the batch is committed."""
+    """What is done with records. Raises `Unavailable` to be called again with the same batch, `Rewind` to go on elsewhere; any
+    other error stops the service before the batch is committed."""
 
     def handle(self, batch: Sequence[Message]) -> None: ...
 
 
 class ConsumerLoop:
-    """Runs a `BatchHandler` over topics with equal partition counts."""
+    """Runs a `BatchHandler` over topics with equal partition counts. Without a `placement` what is committed is where to go on."""
 
-    def __init__(self, settings: ConsumerSettings, handler: BatchHandler, health: Health) -> None:
+    def __init__(
+        self, settings: ConsumerSettings, handler: BatchHandler, health: Health, placement: Placement | None = None
+    ) -> None:
         self._settings = settings
         self._handler = handler
         self._health = health
+        self._placement = placement
+        self._stop = threading.Event()
         self._pending: list[Message] = []
         self._consumer = Consumer(client_configuration(settings), logger=logging.getLogger("kafka"))
-        self._commits = OffsetCommits(self._consumer, settings.commit_interval_ms)
+        self._commits = OffsetCommits(
+            self._consumer, settings.commit_interval_ms, placement.metadata if placement else lambda: ""
+        )
         self._flow = PartitionFlow(
             self._consumer,
             health,
@@ -59,6 +66,7 @@ class ConsumerLoop:
 
         and at the end commit what was handled and leave the group. Raises `UnequalPartitions`.
         """
+        self._stop = stop
         await_equal_partitions(self._consumer, self._settings.topics, self._health, stop)
         self._consumer.subscribe(
             list(self._settings.topics), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
@@ -66,14 +74,32 @@ class ConsumerLoop:
         try:
             while not stop.is_set():
                 self._health.beat()
-                self._pending = self._poll_batch()
-                if self._pending and self._handle_pending(stop):
-                    self._commits.note(self._pending)
-                    self._pending = []
+                try:
+                    self._turn(stop)
+                except Rewind as reason:
+                    self._rewind(reason)
                 self._commits.commit_when_due()
                 self._flow.release_held()
         finally:
             self._leave()
+
+    def _turn(self, stop: threading.Event) -> None:
+        self._pending = self._poll_batch()
+        if self._pending and self._handle_pending(stop):
+            self._commits.note(self._pending)
+            self._pending = []
+        if self._placement:
+            self._placement.check()
+
+    def _rewind(self, reason: Rewind) -> None:
+        """Begin every partition anew: nothing that was read or handled before the rewind may be committed after it."""
+        if self._placement is None:
+            raise ValueError("a handler rewinds, and nobody knows where to") from reason
+        self._pending = []
+        starts = restarts_of(self._placement, self._flow.places())
+        log.info("rewound", reason=str(reason), offsets={f"{p.topic}/{p.partition}": p.offset for p in starts})
+        self._commits.restart(starts)
+        self._flow.restart(starts)
 
     def _poll_batch(self) -> list[Message]:
         first = self._consumer.poll(_FIRST_RECORD_SECONDS)
@@ -129,6 +155,8 @@ class ConsumerLoop:
 
     def _assigned(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         log.info("partitions assigned", partitions=sorted(f"{p.topic}/{p.partition}" for p in partitions))
+        if self._placement:
+            partitions = starts_of(self._consumer, self._placement, partitions, self._health, self._stop)
         self._flow.take(partitions)
 
     def _revoked(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:

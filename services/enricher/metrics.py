@@ -1,6 +1,6 @@
 """Everything the enricher measures."""
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 
 class EnricherMetrics:
@@ -52,5 +52,11 @@ class EnricherMetrics:
             "interlude_enricher_undelivered_total",
             "Interests and dead letters that Kafka did not take; their batch is repeated. When it rises: look at Kafka.",
             ["topic"],
+            registry=self.registry,
+        )
+        self.generation = Gauge(
+            "interlude_enricher_generation",
+            "The generation of states that is written; a rebuild raises it by one or more. "
+            "When enrichers differ for more than a few seconds: read the log of the one that stays behind.",
             registry=self.registry,
         )

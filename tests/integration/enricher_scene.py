@@ -19,6 +19,7 @@ from devstack.ports import LOOPBACK, free_port
 from devstack.service import ServiceProcess, http_ready
 from devstack.stack import Stack
 from interlude.events.topics import PARTITIONER, Topic
+from interlude.features.generation import GENERATION_KEY
 from interlude.servicekit.producing import RecordProducer
 from interlude.v1 import events_pb2 as pb
 
@@ -211,7 +212,7 @@ def empty(stack: Stack, database: int) -> None:
 
 
 def values_in(stack: Stack, database: int) -> dict[bytes, bytes]:
-    """Every key of the database with its bytes."""
+    """Every key of the database with its bytes, but for what says which generation is in use: that has the time in it."""
     with redis.Redis.from_url(redis_url(stack, database)) as client:
-        keys = sorted(client.scan_iter(count=5000))
+        keys = sorted(key for key in client.scan_iter(count=5000) if not key.startswith(GENERATION_KEY.encode()))
         return dict(zip(keys, client.mget(keys), strict=True)) if keys else {}

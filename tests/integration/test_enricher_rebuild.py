@@ -1,0 +1,283 @@
+"""`enricher rebuild` on real Kafka and Redis: the same bytes while events go on, and nobody who loses or doubles anything."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from itertools import count
+from typing import Any
+from urllib.error import URLError
+
+import pytest
+import redis
+
+from devstack.stack import Stack
+from devstack.topics import recreate_topics
+from interlude.features.generation import GENERATION_KEY, decode_generation
+from services.enricher.claim import CLAIM_KEY
+from tests.integration.enricher_scene import (
+    DEADLINE_S,
+    EnricherProcess,
+    Progress,
+    Sent,
+    empty,
+    history,
+    launch_enricher,
+    produce,
+    redis_url,
+    until,
+    values_in,
+)
+
+CUSTOMERS = 300
+RECORDS = 20_000
+ORACLE_DATABASE = 50
+_databases = count(51)
+_GENERATION = re.compile(rb"^([sf])[0-9]*:")
+
+
+class Scene:
+    """A group with a database of its own, its enrichers, and commands run beside them."""
+
+    def __init__(self, stack: Stack, group_id: str) -> None:
+        self.stack = stack
+        self.group_id = group_id
+        self.database = next(_databases)
+        self.client = redis.Redis.from_url(redis_url(stack, self.database))
+        self._launched: list[EnricherProcess] = []
+        self._commands: list[subprocess.Popen[str]] = []
+        empty(stack, self.database)
+
+    def launch(self) -> EnricherProcess:
+        """One more enricher."""
+        settings = {"ENRICHER_BATCH_RECORDS": "200"}
+        self._launched.append(launch_enricher(self.stack, self.group_id, self.database, settings))
+        return self._launched[-1]
+
+    def start(self, *arguments: str) -> "subprocess.Popen[str]":
+        """Begin a command."""
+        environment = {
+            "ENRICHER_METRICS_PORT": "1",
+            "ENRICHER_KAFKA_BOOTSTRAP": self.stack.kafka,
+            "ENRICHER_REDIS_URL": redis_url(self.stack, self.database),
+            "ENRICHER_GROUP_ID": self.group_id,
+        }
+        command = [sys.executable, "-m", "services.enricher", *arguments]
+        pipe = subprocess.PIPE
+        self._commands.append(subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe, text=True))
+        return self._commands[-1]
+
+    def finish(self, command: "subprocess.Popen[str]", code: int = 0) -> dict[str, Any]:
+        """Wait for its end; what it printed."""
+        out, errors = command.communicate(timeout=DEADLINE_S * 2)
+        assert command.returncode == code, errors
+        return json.loads(out) if out else {"stderr": errors}
+
+    def rebuild(self, *options: str) -> dict[str, Any]:
+        """A whole rebuild."""
+        return self.finish(self.start("rebuild", *options))
+
+    def catch_up(self) -> dict[bytes, bytes]:
+        """Wait until all that is in Kafka is folded; the states and features, under the names of generation 0."""
+        progress = Progress(self.stack.kafka, self.group_id)
+        progress.reach(1.0)
+        progress.close()
+        return self.values()
+
+    def values(self) -> dict[bytes, bytes]:
+        """The same as they are now; nothing of any other generation may be there."""
+        found = values_in(self.stack, self.database)
+        number = self.number()
+        assert {key[1 : key.index(b":")] for key in found} <= {b"%d" % number if number else b""}, "an old generation"
+        return {_GENERATION.sub(rb"\1:", key): value for key, value in found.items()}
+
+    def number(self) -> int:
+        """The generation in use."""
+        document = self.client.get(GENERATION_KEY)
+        assert document is None or isinstance(document, bytes)
+        return decode_generation(document).number
+
+    def end(self) -> None:
+        """End all that still runs."""
+        for command in self._commands:
+            command.kill()
+            command.communicate()
+        for enricher in self._launched:
+            enricher.process.terminate()
+        self.client.close()
+
+
+@pytest.fixture
+def scene(stack: Stack, group_id: str) -> Iterator[Scene]:
+    """A history in Kafka, nothing folded yet."""
+    recreate_topics(stack.kafka)
+    produce(stack.kafka, history(CUSTOMERS, RECORDS))
+    running = Scene(stack, group_id)
+    yield running
+    running.end()
+
+
+def _oracle(stack: Stack) -> dict[bytes, bytes]:
+    """What an enricher that nobody disturbs leaves of everything that is in Kafka now."""
+    empty(stack, ORACLE_DATABASE)
+    group_id = f"oracle-{next(_databases)}"
+    enricher = launch_enricher(stack, group_id, ORACLE_DATABASE)
+    try:
+        progress = Progress(stack.kafka, group_id)
+        progress.reach(1.0)
+        progress.close()
+    finally:
+        assert enricher.process.terminate() == 0
+    return values_in(stack, ORACLE_DATABASE)
+
+
+def _says_lost(enricher: EnricherProcess) -> bool:
+    try:
+        return "lost its data" in enricher.waits_for()
+    except URLError:
+        return False  # it does not listen yet
+
+
+class Traffic:
+    """Events that go on, in a thread, until `stop`."""
+
+    def __init__(self, stack: Stack, records: list[Sent], at_once: int = 100) -> None:
+        self._stop = threading.Event()
+        self.sent = 0
+
+        def run() -> None:
+            for start in range(0, len(records), at_once):
+                if self._stop.wait(0.05):
+                    return
+                produce(stack.kafka, records[start : start + at_once])
+                self.sent += len(records[start : start + at_once])
+
+        self._thread = threading.Thread(target=run)
+        self._thread.start()
+
+    def stop(self) -> int:
+        """How many were sent."""
+        self._stop.set()
+        self._thread.join(DEADLINE_S)
+        return self.sent
+
+
+def test_a_rebuild_beside_traffic_ends_in_the_bytes_of_an_undisturbed_run(scene: Scene) -> None:
+    first = scene.launch()
+    scene.launch()
+    scene.catch_up()
+    traffic = Traffic(scene.stack, history(CUSTOMERS, 100_000, seed=2)[CUSTOMERS:])
+    until(lambda: traffic.sent > 500, "no traffic")
+    summary = scene.rebuild()
+    sent_at_switch = traffic.sent
+    assert (summary["switched"], summary["generation"], summary["adopted"]) == (True, 1, True), summary
+    assert summary["events"] >= RECORDS
+    assert summary["customers"] == CUSTOMERS
+    assert summary["keys_removed"] == 2 * CUSTOMERS
+    until(lambda: traffic.sent > sent_at_switch + 500, "no traffic after the switch")
+    # A member that knew nothing of generation 0, while one that did leaves.
+    late = scene.launch()
+    late.process.wait_until_ready()
+    assert first.process.terminate() == 0
+    until(lambda: traffic.sent > sent_at_switch + 2000, "no traffic after the change of members")
+    assert traffic.stop() > 0
+    folded = scene.catch_up()
+    assert late.sample("interlude_enricher_generation") == 1
+    assert folded == _oracle(scene.stack)
+
+
+def test_a_second_rebuild_verifies_the_first(scene: Scene) -> None:
+    scene.launch()
+    folded = scene.catch_up()
+    scene.rebuild()
+    summary = scene.rebuild("--verify")
+    assert summary["generation"] == 2
+    assert summary["verified"] == {
+        "equal": CUSTOMERS,
+        "different": 0,
+        "elsewhere": 0,
+        "missing": 0,
+        "first_different": None,
+    }
+    assert scene.catch_up() == folded
+
+
+def test_states_that_differ_are_not_switched(scene: Scene) -> None:
+    enricher = scene.launch()
+    scene.catch_up()
+    value = scene.client.get("f:{7}")
+    assert isinstance(value, bytes)
+    scene.client.set("f:{7}", value[:-1] + bytes([value[-1] ^ 1]))
+    summary = scene.finish(scene.start("rebuild", "--verify"), code=1)
+    assert (summary["switched"], summary["verified"]["different"]) == (False, 1)
+    assert summary["verified"]["first_different"] == 7
+    assert scene.number() == 0
+    assert enricher.process.terminate() == 0
+
+
+def test_a_rebuild_that_is_killed_leaves_what_was_in_use_and_the_next_one_begins_anew(scene: Scene) -> None:
+    scene.launch()
+    folded = scene.catch_up()
+    killed = scene.start("rebuild")
+    until(lambda: scene.client.exists("s1:{7}") == 1, "nothing was made")
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    assert scene.number() == 0
+    half = {key: value for key, value in values_in(scene.stack, scene.database).items() if not key.startswith(b"s1")}
+    assert {key: half[key] for key in folded} == folded
+    # What is half made must not be taken for the beginning of the next one.
+    scene.client.set("s1:{999999}", b"left over")
+    scene.client.pexpire(CLAIM_KEY, 1)
+    summary = scene.rebuild()
+    assert (summary["switched"], summary["generation"]) == (True, 1)
+    assert scene.catch_up() == folded
+
+
+def test_of_two_rebuilds_at_once_the_second_ends_with_a_sentence(scene: Scene) -> None:
+    scene.launch()
+    scene.catch_up()
+    first = scene.start("rebuild")
+    until(lambda: scene.client.exists(CLAIM_KEY) == 1, "no claim")
+    first.send_signal(signal.SIGSTOP)
+    scene.client.persist(CLAIM_KEY)
+    second = scene.start("rebuild")
+    until(lambda: scene.client.pexpire(CLAIM_KEY, 60_000) == 1 and second.poll() is not None, "it did not end")
+    assert "another rebuild is at work" in scene.finish(second, code=3)["stderr"]
+    first.send_signal(signal.SIGCONT)
+    assert scene.finish(first)["switched"] is True
+
+
+def test_a_rebuild_whose_claim_ended_switches_nothing(scene: Scene) -> None:
+    scene.launch()
+    scene.catch_up()
+    slow = scene.start("rebuild")
+    until(lambda: scene.client.exists("s1:{7}") == 1, "nothing was made")
+    slow.send_signal(signal.SIGSTOP)
+    scene.client.delete(CLAIM_KEY)
+    slow.send_signal(signal.SIGCONT)
+    assert scene.finish(slow, code=3)["switched"] is False
+    assert scene.number() == 0
+
+
+def test_a_redis_that_lost_everything_is_restored_and_nothing_is_folded_before(scene: Scene) -> None:
+    enricher = scene.launch()
+    folded = scene.catch_up()
+    scene.client.flushdb()
+    produce(scene.stack.kafka, history(CUSTOMERS, 400, seed=3)[CUSTOMERS:])
+    until(lambda: _says_lost(enricher), "the loss was not seen")
+    assert scene.client.dbsize() == 0
+    # One that starts anew sees it as well, and does not begin with half of the past.
+    fresh = scene.launch()
+    until(lambda: _says_lost(fresh), "the loss was not seen by a new one")
+    assert scene.rebuild()["switched"] is True
+    restored = scene.catch_up()
+    assert enricher.waits_for() == ""
+    assert restored.keys() == folded.keys()
+    assert restored == _oracle(scene.stack)
+
+
+def test_without_anything_committed_there_is_nothing_to_rebuild(scene: Scene) -> None:
+    assert "has committed nothing" in scene.finish(scene.start("rebuild"), code=1)["stderr"]
