@@ -8,7 +8,7 @@ import time
 import redis
 import structlog
 
-from interlude.events.topics import PARTITIONER
+from interlude.events.topics import PARTITIONER, Topic
 from interlude.servicekit.consumer_settings import ConsumerSettings
 from interlude.servicekit.consuming import ConsumerLoop
 from interlude.servicekit.dead_letters import DeadLetters
@@ -58,6 +58,8 @@ def build_loop(
         client_id=SERVICE,
         max_records=settings.batch_records,
         session_timeout_ms=settings.session_timeout_ms,
+        # A replay has to know who was erased before it folds, and publishes, anything of them.
+        first_topics=(Topic.CUSTOMERS,),
     )
     return ConsumerLoop(consumer, handler, health, current)
 

@@ -17,7 +17,7 @@ from interlude.features.codec import (
     hot_key,
     state_key,
 )
-from interlude.features.state import NO_OFFSETS, ListenerState
+from interlude.features.state import NEVER_ERASED, NO_OFFSETS, ListenerState
 from interlude.servicekit.errors import Unavailable
 
 _WRITE: Final = files("services.enricher").joinpath("write_states.lua").read_text()
@@ -89,7 +89,7 @@ class StateStore:
         arguments: list[bytes | int] = [self._fence.value, HEADER_BYTES]
         for customer_id, (before, after) in chunk:
             keys += (state_key(customer_id, number), hot_key(customer_id, number))
-            arguments += (_expected(before), encode_state(after), encode_hot(after))
+            arguments += (_expected(before), encode_state(after), _hot(after))
         try:
             if not self._sha:
                 self._sha = self._client.script_load(_WRITE)
@@ -105,3 +105,13 @@ class StateStore:
 def _expected(before: ListenerState) -> bytes:
     """The header that Redis must still hold; empty where nothing was stored."""
     return b"" if before.offsets == NO_OFFSETS else encode_header(before)
+
+
+def _hot(after: ListenerState) -> bytes:
+    """The features; empty, hence none, of a customer of whom nothing is known but that they were erased."""
+    is_erased = after.erased_at_ms != NEVER_ERASED
+    return (
+        b""
+        if is_erased and after == ListenerState(after.offsets, erased_at_ms=after.erased_at_ms)
+        else encode_hot(after)
+    )

@@ -10,7 +10,7 @@ import redis
 from devstack.stack import Part, Stack
 from interlude.features.codec import CorruptValue, encode_hot, encode_state
 from interlude.features.fold import advance, fold
-from interlude.features.state import Listen, ListenerState, Stream
+from interlude.features.state import Erasure, Listen, ListenerState, Stream
 from interlude.servicekit.errors import Unavailable
 from interlude.servicekit.redis import connect
 from services.enricher.store import Change, StateStore
@@ -151,3 +151,15 @@ def test_generations_lie_beside_one_another(client: "redis.Redis") -> None:
     assert later.write({1: Change(NOTHING, TWO)}) == []
     assert (StateStore(client, FENCE).read([1]), later.read([1])) == ({1: ONE}, {1: TWO})
     assert sorted(client.scan_iter()) == [b"f7:{1}", b"f:{1}", b"s7:{1}", b"s:{1}"]
+
+
+def test_of_an_erased_customer_the_state_alone_is_kept_until_something_happens_again(client: "redis.Redis") -> None:
+    store = StateStore(client, FENCE)
+    erased = fold(ONE, Erasure(1_800_000_000_000)).state
+    store.write({1: Change(NOTHING, ONE)})
+    store.write({1: Change(ONE, advance(erased, Stream.CUSTOMERS, 0))})
+    assert client.keys() == [b"s:{1}"]
+    before = store.read([1])[1]
+    again = fold(before, Listen(1_800_000_000_001, 1, 7, True, 0)).state
+    assert store.write({1: Change(before, advance(again, Stream.LISTENS, 9))}) == []
+    assert client.get("f:{1}") == encode_hot(again)
