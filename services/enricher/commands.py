@@ -26,7 +26,7 @@ ANOTHER_REBUILD: Final = 3
 
 def run_command(arguments: Sequence[str], settings: EnricherSettings, stop: threading.Event) -> int:
     """Run the command in `arguments`; returns the exit code."""
-    asked = _parser().parse_args(arguments)
+    asked = build_parser().parse_args(arguments)
     client = connect(settings.redis_url, timeout_ms=settings.redis_timeout_ms)
     try:
         if asked.command == "rebuild":
@@ -48,7 +48,8 @@ def _end(reason: Exception, code: int) -> int:
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
+    """The command line."""
     parser = argparse.ArgumentParser(prog="python -m services.enricher")
     commands = parser.add_subparsers(dest="command", required=True)
     again = commands.add_parser("rebuild", help="make all states anew from Kafka, then bring them into use")
