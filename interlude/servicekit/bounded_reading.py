@@ -66,8 +66,7 @@ class BoundedReader:
             return records
         for record in self._consumer.consume(most, timeout_seconds):
             if is_end(record):
-                place = place_of(record)
-                self._reached[place] = max(self._reached[place], record.offset() or 0)
+                self._end(place_of(record), record.offset() or 0)
             elif not is_error(record):
                 self._sort(record, records)
         return records
@@ -75,6 +74,10 @@ class BoundedReader:
     def close(self) -> None:
         """Ends the connection."""
         self._consumer.close()
+
+    def _end(self, place: Place, offset: int) -> None:
+        if not self._held[place]:  # else what is held is still to be read
+            self._reached[place] = max(self._reached[place], offset)
 
     def _sort(self, record: Message, within: list[Message]) -> None:
         place = place_of(record)

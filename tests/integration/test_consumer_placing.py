@@ -210,3 +210,25 @@ def test_a_bounded_reader_gives_what_is_below_the_bounds_and_no_more(settings: C
             assert {place: list(range(end)) for place, end in ends.items()} == seen
     finally:
         reader.close()
+
+
+def test_the_end_of_a_partition_does_not_count_what_is_held_as_read(settings: ConsumerSettings) -> None:
+    place = Place(settings.topics[0], 0)
+    reader = BoundedReader(settings.bootstrap, "test", [place])
+    seen: list[int] = []
+
+    def take() -> int:
+        seen.extend(record.offset() or 0 for record in reader.read(10 * EACH, 0.5))
+        return reader.remaining
+
+    try:
+        reader.extend({place: 5})
+        until(lambda: take() == 0, "not all came")
+        for _ in range(4):  # whatever else Kafka has to say, the end of the partition among it
+            take()
+        reader.extend({place: EACH})
+        assert reader.remaining == EACH - 5
+        until(lambda: take() == 0, "not all came")
+        assert seen == list(range(EACH))
+    finally:
+        reader.close()
