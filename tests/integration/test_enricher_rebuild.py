@@ -17,10 +17,15 @@ import redis
 from devstack.stack import Stack
 from devstack.topics import recreate_topics
 from interlude.features.codec import decode_state
-from interlude.features.generation import GENERATION_KEY, decode_generation
+from interlude.features.generation import GENERATION_KEY, Generation, decode_generation, encode_generation
+from interlude.servicekit.group_offsets import GroupOffsets
+from interlude.servicekit.lifecycle import REFUSED_TO_START
+from interlude.servicekit.redis import ConnectionPerThread
+from services.decision.listeners import RedisListeners
 from services.enricher.claim import CLAIM_KEY
 from tests.integration.enricher_scene import (
     DEADLINE_S,
+    READ_TOPICS,
     EnricherProcess,
     Progress,
     Sent,
@@ -77,6 +82,12 @@ class Scene:
         out, errors = command.communicate(timeout=DEADLINE_S * 2)
         assert command.returncode == code, errors
         return json.loads(out) if out else {"stderr": errors}
+
+    def finish_with_sentence(self, command: "subprocess.Popen[str]") -> str:
+        """Wait for the end of one that fails; what it says."""
+        _, errors = command.communicate(timeout=DEADLINE_S * 2)
+        assert command.returncode == 1, errors
+        return errors
 
     def rebuild(self, *options: str) -> dict[str, Any]:
         """A whole rebuild."""
@@ -136,9 +147,9 @@ def _oracle(stack: Stack, group_id: str) -> dict[bytes, bytes]:
     return values_in(stack, ORACLE_DATABASE)
 
 
-def _says_lost(enricher: EnricherProcess) -> bool:
+def _says(enricher: EnricherProcess, what: str) -> bool:
     try:
-        return "lost its data" in enricher.waits_for()
+        return what in enricher.waits_for()
     except URLError:
         return False  # it does not listen yet
 
@@ -178,12 +189,37 @@ class Traffic:
         return self.sent
 
 
+class Readers:
+    """Asks for the features of the same listeners without a pause, as decisions do; `unknown` counts answers without any."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.reads = self.unknown = 0
+        self._stop = threading.Event()
+        connections = ConnectionPerThread(redis_url(scene.stack, scene.database), timeout_ms=5000)
+        listeners = RedisListeners(connections, lambda: None)
+
+        def run() -> None:
+            while not self._stop.wait(0.002):
+                found = listeners.read(range(0, CUSTOMERS, 7), 5.0)
+                self.reads += 1
+                self.unknown += sum(listener.features is None for listener in found)
+
+        self._thread = threading.Thread(target=run)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """No more."""
+        self._stop.set()
+        self._thread.join(DEADLINE_S)
+
+
 def test_a_rebuild_beside_traffic_ends_in_the_bytes_of_an_undisturbed_run(scene: Scene) -> None:
     first = scene.launch()
     scene.launch()
     scene.catch_up()
     traffic = Traffic(scene.stack, history(CUSTOMERS, 100_000, seed=2)[CUSTOMERS:])
     until(lambda: traffic.sent > 500, "no traffic")
+    readers = Readers(scene)
     summary = scene.rebuild()
     sent_at_switch = traffic.sent
     assert (summary["switched"], summary["generation"], summary["adopted"]) == (True, 1, True), summary
@@ -191,6 +227,9 @@ def test_a_rebuild_beside_traffic_ends_in_the_bytes_of_an_undisturbed_run(scene:
     assert summary["customers"] == CUSTOMERS
     assert summary["keys_removed"] == 2 * CUSTOMERS
     until(lambda: traffic.sent > sent_at_switch + 500, "no traffic after the switch")
+    readers.stop()
+    assert readers.reads > 100
+    assert readers.unknown == 0
     # A member that knew nothing of generation 0, while one that did leaves.
     late = scene.launch()
     late.process.wait_until_ready()
@@ -280,11 +319,11 @@ def test_a_redis_that_lost_everything_is_restored_and_nothing_is_folded_before(s
     folded = scene.catch_up()
     scene.client.flushdb()
     produce(scene.stack.kafka, history(CUSTOMERS, 400, seed=3)[CUSTOMERS:])
-    until(lambda: _says_lost(enricher), "the loss was not seen")
+    until(lambda: _says(enricher, "lost its data"), "the loss was not seen")
     assert scene.client.dbsize() == 0
     # One that starts anew sees it as well, and does not begin with half of the past.
     fresh = scene.launch()
-    until(lambda: _says_lost(fresh), "the loss was not seen by a new one")
+    until(lambda: _says(fresh, "lost its data"), "the loss was not seen by a new one")
     assert scene.rebuild()["switched"] is True
     restored = scene.catch_up()
     until(lambda: enricher.waits_for() == "", "it is not ready again")
@@ -294,3 +333,22 @@ def test_a_redis_that_lost_everything_is_restored_and_nothing_is_folded_before(s
 
 def test_without_anything_committed_there_is_nothing_to_rebuild(scene: Scene) -> None:
     assert "has committed nothing" in scene.finish(scene.start("rebuild"), code=1)["stderr"]
+
+
+def test_a_generation_of_another_version_is_left_alone_until_a_rebuild_has_replaced_it(scene: Scene) -> None:
+    running = scene.launch()
+    folded = scene.catch_up()
+    in_use = Generation(0, "1.1.of-another-version", 1)
+    scene.client.set(GENERATION_KEY, encode_generation(in_use))
+    # One that runs ends, one that starts waits outside of the group: it takes no partitions from those that work.
+    assert running.process.wait(DEADLINE_S) == REFUSED_TO_START
+    upgraded = scene.launch()
+    until(lambda: _says(upgraded, in_use.schema), "it does not wait")
+    produce(scene.stack.kafka, history(CUSTOMERS, 400, seed=4)[CUSTOMERS:])
+    group = GroupOffsets(scene.stack.kafka, scene.group_id, READ_TOPICS)
+    assert not group.has_members()
+    group.close()
+    assert values_in(scene.stack, scene.database) == folded
+    assert "another schema" in scene.finish_with_sentence(scene.start("rebuild", "--verify"))
+    assert scene.rebuild()["switched"] is True
+    assert _differences(scene.catch_up(), _oracle(scene.stack, scene.group_id)) == []
