@@ -28,16 +28,21 @@ def rebuild(
                 f"group {settings.group_id} has committed nothing: there is nothing to rebuild, an enricher begins at the beginning"
             )
         held = claim(client, _highest(committed.values()), time.time_ns() // 1_000_000, stop)
-        reader = BoundedReader(settings.kafka_bootstrap, "enricher-rebuild", places)
-        run = Rebuild(client, group, held, reader, stop)
         try:
-            run.run(verify=verify)
-        finally:
-            print(json.dumps(run.summary.as_json()), flush=True)
+            reader = BoundedReader(settings.kafka_bootstrap, "enricher-rebuild", places)
+            _run(Rebuild(client, group, held, reader, stop), verify=verify)
             reader.close()
+        finally:
             held.release()
     finally:
         group.close()
+
+
+def _run(run: Rebuild, *, verify: bool) -> None:
+    try:
+        run.run(verify=verify)
+    finally:
+        print(json.dumps(run.summary.as_json()), flush=True)
 
 
 def _highest(committed: Iterable[Committed]) -> int:

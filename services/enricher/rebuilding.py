@@ -103,8 +103,8 @@ class Rebuild:
         self._reader = reader
         self._stop = stop
         self._places: Sequence[Place] = sorted(reader.begins)
-        self._progress_due_seconds = time.monotonic() + _PROGRESS_SECONDS
-        self._events_before = 0
+        self._told_seconds = time.monotonic()
+        self._events_told = 0
         self.summary: Final = Summary(generation=claim.number, replaced=claim.replaced.number)
         self._handler = EnricherHandler(
             StateStore(client, claim),
@@ -171,11 +171,12 @@ class Rebuild:
         if self._stop.is_set():
             raise RebuildFailed("stopped before the end; nothing was switched")
         self._claim.keep()
-        if time.monotonic() >= self._progress_due_seconds:
-            self._progress_due_seconds = time.monotonic() + _PROGRESS_SECONDS
-            rate = (self.summary.events - self._events_before) / _PROGRESS_SECONDS
-            self._events_before = self.summary.events
-            log.info("rebuilding", events=self.summary.events, events_per_second=rate, remaining=self._reader.remaining)
+        seconds = time.monotonic() - self._told_seconds
+        if seconds >= _PROGRESS_SECONDS:
+            rate = round((self.summary.events - self._events_told) / seconds)
+            self._told_seconds += seconds
+            self._events_told = self.summary.events
+            log.info("rebuilding", events=self._events_told, events_per_second=rate, remaining=self._reader.remaining)
 
     def _verify(self) -> None:
         if self._claim.replaced.schema not in ("", self._claim.generation.schema):

@@ -118,6 +118,14 @@ def _committed(settings: ConsumerSettings) -> dict[Place, Committed]:
         group.close()
 
 
+def _has_members(settings: ConsumerSettings) -> bool:
+    group = GroupOffsets(settings.bootstrap, settings.group_id, settings.topics)
+    try:
+        return group.has_members()
+    finally:
+        group.close()
+
+
 @pytest.mark.parametrize("away_before", [False, True])
 def test_after_a_rewind_every_record_from_there_on_comes_once_and_in_order(
     settings: ConsumerSettings, away_before: bool
@@ -178,8 +186,10 @@ def test_a_check_rewinds_though_nothing_arrives(settings: ConsumerSettings) -> N
         era.begins, era.is_over = dict.fromkeys(range(PARTITIONS), 250), True
         until(lambda: reader.count == 2 * PARTITIONS * (EACH + 50), "nothing came again")
         until(lambda: {each.metadata for each in _committed(settings).values()} == {"first'"}, "not committed")
+        assert _has_members(settings)
     finally:
         run.end()
+    until(lambda: not _has_members(settings), "it has not left")
 
 
 def test_a_bounded_reader_gives_what_is_below_the_bounds_and_no_more(settings: ConsumerSettings) -> None:
