@@ -40,14 +40,19 @@ class BoundedReader:
             for place in places:
                 low, _ = self._consumer.get_watermark_offsets(TopicPartition(*place), timeout=_ANSWER_SECONDS)
                 self.begins[place] = self._reached[place] = self._bounds[place] = low
-            self._consumer.assign([TopicPartition(*place, OFFSET_BEGINNING) for place in places])
+            starts = [TopicPartition(*place, OFFSET_BEGINNING) for place in places]
+            self._consumer.assign(starts)
+            self._consumer.pause(starts)  # nothing is fetched, and held, before there is a bound for it
         except KafkaException as error:
             raise Unavailable(f"Kafka at {bootstrap} does not answer: {error.args[0].str()}") from error
 
     def extend(self, bounds: Mapping[Place, int]) -> None:
         """Read on up to these offsets, which are not read themselves. A bound never moves back."""
         for place, bound in bounds.items():
-            self._bounds[place] = max(self._bounds[place], bound)
+            if bound > self._bounds[place]:
+                self._bounds[place] = bound
+                if not self._held[place]:
+                    self._consumer.resume([TopicPartition(*place)])
 
     @property
     def remaining(self) -> int:

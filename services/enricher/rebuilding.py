@@ -105,6 +105,7 @@ class Rebuild:
         self._places: Sequence[Place] = sorted(reader.begins)
         self._told_seconds = time.monotonic()
         self._events_told = 0
+        self._seen: dict[Place, int] = {}
         self.summary: Final = Summary(generation=claim.number, replaced=claim.replaced.number)
         self._handler = EnricherHandler(
             StateStore(client, claim),
@@ -119,6 +120,7 @@ class Rebuild:
         began_seconds = time.monotonic()
         self.summary.cut = _by_name({place: begin for place, begin in self._reader.begins.items() if begin > 0})
         self.summary.keys_removed = sweep(self._client, {self._claim.replaced.number}, self._claim.keep).removed
+        self._fold_past()
         self._catch_up()
         if verify:
             self._verify()
@@ -137,11 +139,22 @@ class Rebuild:
         """Fold until all is included that the group had committed a moment ago."""
         while True:
             bounds_seconds = time.monotonic()
-            committed = self._group.committed(self._places)
-            self._reader.extend({place: each.offset for place, each in committed.items()})
+            self._reader.extend(self._committed())
             self._fold_up_to_bounds()
             if time.monotonic() - bounds_seconds < _BOUNDS_SECONDS:
                 return
+
+    def _fold_past(self) -> None:
+        """Fold what the group has committed, lower partitions first: where topics have grown, customers went to higher ones, and
+        what is in the lower ones was before."""
+        committed = self._committed()
+        for number in sorted({place.partition for place in self._places}):
+            self._reader.extend({place: end for place, end in committed.items() if place.partition == number})
+            self._fold_up_to_bounds()
+
+    def _committed(self) -> dict[Place, int]:
+        self._seen = {place: each.offset for place, each in self._group.committed(self._places).items()}
+        return self._seen
 
     def _fold_up_to_bounds(self) -> None:
         heard_seconds = time.monotonic()
@@ -176,7 +189,12 @@ class Rebuild:
             rate = round((self.summary.events - self._events_told) / seconds)
             self._told_seconds += seconds
             self._events_told = self.summary.events
-            log.info("rebuilding", events=self._events_told, events_per_second=rate, remaining=self._reader.remaining)
+            log.info("rebuilding", events=self._events_told, events_per_second=rate, remaining=self._remaining())
+
+    def _remaining(self) -> int:
+        """Records up to where the group was when the log was last looked at."""
+        ends = self._reader.ends
+        return sum(max(0, end - ends[place]) for place, end in self._seen.items())
 
     def _verify(self) -> None:
         if self._claim.replaced.schema not in ("", self._claim.generation.schema):

@@ -208,7 +208,9 @@ def test_a_bounded_reader_gives_what_is_below_the_bounds_and_no_more(settings: C
 
     try:
         assert reader.remaining == 0
+        assert (take(), seen[places[0]]) == (0, [])
         for bounds in (
+            {places[3]: 100},
             dict.fromkeys(places, 10),
             {place: 11 + place.partition for place in places},
             {places[0]: 200},
