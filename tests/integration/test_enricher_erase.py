@@ -1,8 +1,6 @@
 """`enricher erase` on real Kafka and Redis: nothing is left anywhere, and no replay brings it back."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -34,6 +32,7 @@ from tests.integration.enricher_scene import (
     launch_enricher,
     produce,
     redis_url,
+    start_command,
     until,
     values_in,
 )
@@ -78,18 +77,10 @@ class Scene:
 
     def run(self, *arguments: str, code: int = 0, answer: str = "") -> Any:
         """What a command prints, JSON where it ends well."""
-        environment = {
-            "ENRICHER_METRICS_PORT": "1",
-            "ENRICHER_KAFKA_BOOTSTRAP": self.stack.kafka,
-            "ENRICHER_REDIS_URL": redis_url(self.stack, DATABASE),
-            "ENRICHER_GROUP_ID": self.group_id,
-        }
-        command = [sys.executable, "-m", "services.enricher", *arguments]
-        ended = subprocess.run(
-            command, env=environment, input=answer, capture_output=True, text=True, timeout=DEADLINE_S * 2, check=False
-        )
-        assert ended.returncode == code, ended.stderr
-        return ended.stderr if code else json.loads(ended.stdout)
+        command = start_command(self.stack, self.group_id, DATABASE, *arguments)
+        out, errors = command.communicate(answer, timeout=DEADLINE_S * 2)
+        assert command.returncode == code, errors
+        return errors if code else json.loads(out)
 
     def stop(self) -> None:
         """End all enrichers."""
@@ -260,13 +251,8 @@ def _records_in(bootstrap: str) -> int | None:
 def test_nothing_is_erased_without_a_clear_order(
     stack: Stack, arguments: tuple[str, ...], answer: str, said: str, system_topics: str
 ) -> None:
-    environment = {
-        "ENRICHER_METRICS_PORT": "1",
-        "ENRICHER_KAFKA_BOOTSTRAP": system_topics,
-        "ENRICHER_REDIS_URL": redis_url(stack, DATABASE),
-    }
-    command = [sys.executable, "-m", "services.enricher", "erase", *arguments]
-    ended = subprocess.run(command, env=environment, input=answer, capture_output=True, text=True, check=False)
-    assert ended.returncode == 1
-    assert said in ended.stderr
+    command = start_command(stack, "nobody", DATABASE, "erase", *arguments)
+    _, errors = command.communicate(answer, timeout=DEADLINE_S)
+    assert command.returncode == 1
+    assert said in errors
     until(lambda: _records_in(system_topics) == 0, "something was written")

@@ -1,10 +1,8 @@
 """`enricher rebuild` on real Kafka and Redis: the same bytes while events go on, and nobody who loses or doubles anything."""
 
 import json
-import re
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from itertools import count, cycle
@@ -31,9 +29,11 @@ from tests.integration.enricher_scene import (
     Sent,
     empty,
     history,
+    in_generation_0,
     launch_enricher,
     produce,
     redis_url,
+    start_command,
     until,
     values_in,
 )
@@ -43,7 +43,6 @@ RECORDS = 20_000
 ORACLE_DATABASE = 45
 _databases = cycle(range(46, 56))
 _oracles = count()
-_GENERATION = re.compile(rb"^([sf])[0-9]*:")
 
 
 class Scene:
@@ -66,15 +65,7 @@ class Scene:
 
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
         """Begin a command."""
-        environment = {
-            "ENRICHER_METRICS_PORT": "1",
-            "ENRICHER_KAFKA_BOOTSTRAP": self.stack.kafka,
-            "ENRICHER_REDIS_URL": redis_url(self.stack, self.database),
-            "ENRICHER_GROUP_ID": self.group_id,
-        }
-        command = [sys.executable, "-m", "services.enricher", *arguments]
-        pipe = subprocess.PIPE
-        self._commands.append(subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe, text=True))
+        self._commands.append(start_command(self.stack, self.group_id, self.database, *arguments))
         return self._commands[-1]
 
     def finish(self, command: "subprocess.Popen[str]", code: int = 0) -> dict[str, Any]:
@@ -104,8 +95,8 @@ class Scene:
         """The same as they are now; nothing of any other generation may be there."""
         found = values_in(self.stack, self.database)
         number = self.number()
-        assert {key[1 : key.index(b":")] for key in found} <= {b"%d" % number if number else b""}, "an old generation"
-        return {_GENERATION.sub(rb"\1:", key): value for key, value in found.items()}
+        assert all(key[1:].startswith(b"%d:" % number if number else b":") for key in found), "another generation"
+        return in_generation_0(found)
 
     def number(self) -> int:
         """The generation in use."""
