@@ -1,11 +1,11 @@
 # Everything a person runs. `make` alone lists it. The logic is in Python: nothing here is longer than a command.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench bench-policy chaos proto locks up down docs measured images k8s clean
+.PHONY: help setup demo test test-exhaustive lint bench bench-freshness bench-policy chaos proto locks up down docs measured images k8s clean
 PYTHON ?= python3
 VENV := .venv/bin
 
 help:  ## what there is to make
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 setup:  ## install everything into .venv and the user's cache; all others do it when it is due
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 8))' 2>/dev/null || { \
@@ -18,14 +18,20 @@ demo: setup  ## the main job end to end on one screen; KEEP=1 stays up, DATA=dir
 test: setup  ## every test, on real Kafka, Redis and SMS operator; ARGS="-k name" for some
 	@$(VENV)/python -m pytest $(ARGS)
 
+test-exhaustive: setup  ## features and interests against a brute-force oracle, 10,000 cases of each
+	@HYPOTHESIS_PROFILE=exhaustive $(VENV)/python -m pytest --timeout 3600 tests/unit/enricher/test_against_oracle.py $(ARGS)
+
 lint: setup  ## ruff, formatting, mypy strict, import contracts
 	@$(VENV)/ruff check --quiet .
 	@$(VENV)/ruff format --check --quiet .
 	@$(VENV)/mypy --no-error-summary .
 	@$(VENV)/lint-imports
 
-bench: setup  ## measure decisions, freshness and throughput on this machine; PEERS=1 beside Feast and MLServer
+bench: setup  ## measure decisions on this machine; PEERS=1 beside Feast and MLServer
 	@$(VENV)/python -m bench $(if $(PEERS),--peers)
+
+bench-freshness: setup  ## produced to readable in Redis beside Spark, and events a second; QUICK=1, ONLY="freshness throughput"
+	@$(VENV)/python -m bench.freshness $(if $(QUICK),--quick) $(ONLY)
 
 bench-policy: setup  ## whether caps, budgets, replays, explanations and shares hold; ONLY="races cost" for some
 	@$(VENV)/python -m bench.policy $(ONLY)

@@ -5,7 +5,7 @@ import itertools
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -14,7 +14,13 @@ from cli.places import KAFKA, NoPlace, add_place, find
 from cli.replaying import Replay, RoundFailed, replay_letters
 from cli.table import render
 from interlude.events.topics import PARTITIONER, Topic
-from interlude.servicekit.dead_letter_reading import DeadLetter, dead_letter_topics, mark_as_done, open_letters
+from interlude.servicekit.dead_letter_reading import (
+    DeadLetter,
+    count_done,
+    dead_letter_topics,
+    mark_as_done,
+    open_letters,
+)
 from interlude.servicekit.errors import Unavailable
 from interlude.servicekit.producing import RecordProducer
 
@@ -35,7 +41,9 @@ def add_to(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
     actions = commands.add_parser("dlq", help="dead letters: list, show, replay").add_subparsers(
         required=True, metavar="ACTION"
     )
-    listing = actions.add_parser("list", help="open dead letters, counted by topic, stage and error")
+    listing = actions.add_parser(
+        "list", help="dead letters: what is open by topic, stage and error, and how many are dealt with"
+    )
     listing.set_defaults(run=partial(_run, run_list))
     show = actions.add_parser("show", help="the oldest open dead letters of a topic")
     show.add_argument("topic", metavar="TOPIC", help="as `dlq list` names it")
@@ -53,8 +61,9 @@ def add_to(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
 
 def run_list(bootstrap: str, _arguments: argparse.Namespace) -> int:
     """Prints what is open in every topic of dead letters."""
-    counts = {topic: count_letters(open_letters(bootstrap, topic)) for topic in dead_letter_topics(bootstrap)}
-    print(to_list(counts))
+    topics = dead_letter_topics(bootstrap)
+    done = {topic: count_done(bootstrap, topic) for topic in topics}
+    print(to_list({topic: count_letters(open_letters(bootstrap, topic)) for topic in topics}, done))
     return exits.OK
 
 
@@ -73,9 +82,8 @@ def run_replay(bootstrap: str, arguments: argparse.Namespace) -> int:
     producer = RecordProducer(bootstrap, client_id="interlude-dlq", partitioner=PARTITIONER)
     letters = open_letters(bootstrap, topic)
     done = replay_letters(letters, topic, stage, None if arguments.dry_run else producer)
-    if done.closed and not arguments.dry_run:
-        mark_as_done(bootstrap, topic, done.closed)
-    print(to_summary(done, topic, dry_run=arguments.dry_run))
+    not_noted = mark_as_done(bootstrap, topic, done.closed) if done.closed and not arguments.dry_run else 0
+    print(to_summary(done, topic, not_noted, dry_run=arguments.dry_run))
     return exits.OK
 
 
@@ -84,9 +92,9 @@ def count_letters(letters: Iterable[DeadLetter]) -> Counter[tuple[str, str]]:
     return Counter((letter.stage or "?", _DIGITS.sub("#", letter.error) or "?") for letter in letters)
 
 
-def to_list(counts: dict[str, Counter[tuple[str, str]]]) -> str:
-    """A paragraph for each topic with open letters."""
-    parts = [_topic_text(topic, kinds) for topic, kinds in counts.items() if kinds]
+def to_list(counts: Mapping[str, Counter[tuple[str, str]]], done: Mapping[str, int]) -> str:
+    """A paragraph for each topic with letters. `done`: by topic, how many are dealt with and still in Kafka."""
+    parts = [_topic_text(topic, kinds, done[topic]) for topic, kinds in counts.items() if kinds or done[topic]]
     return "\n\n".join(parts) or f"nothing is open in {len(counts)} topics of dead letters"
 
 
@@ -107,14 +115,16 @@ def to_text(letter: DeadLetter, *, with_values: bool) -> str:
     )
 
 
-def to_summary(done: Replay, topic: str, *, dry_run: bool) -> str:
-    """What was done, or would be."""
+def to_summary(done: Replay, topic: str, not_noted: int, *, dry_run: bool) -> str:
+    """What was done, or would be. `not_noted`: of the replayed, those that could not be marked as such."""
     verb = "would be replayed" if dry_run else "replayed"
     lines = [f"{topic}: {done.replayed} {verb}, {done.left_out} left out"]
     if done.foreign:
         lines.append(f"{done.foreign} of those left out say nothing of where they are from")
-    if done.still_listed:
-        lines.append(f"{done.still_listed} of the replayed stay listed as open: they lie behind one that was left out")
+    if not_noted:
+        lines.append(
+            f"{not_noted} of the replayed stay listed as open: too many are left out between them to note each"
+        )
     return "\n".join([*lines, _HARMLESS] if done.replayed else lines)
 
 
@@ -136,10 +146,11 @@ def _run(action: Callable[[str, argparse.Namespace], int], arguments: argparse.N
         return exits.PROBLEMS
 
 
-def _topic_text(topic: str, kinds: Counter[tuple[str, str]]) -> str:
+def _topic_text(topic: str, kinds: Counter[tuple[str, str]], done: int) -> str:
     rows = [(str(count), stage, _printable(error)) for (stage, error), count in kinds.most_common(_KINDS)]
-    others = f"\n  and {len(kinds) - _KINDS} other kinds" if len(kinds) > _KINDS else ""
-    return f"{topic}: {kinds.total()} open\n{render(rows)}{others}"
+    replayed = f", {done} replayed or closed" if done else ""
+    lines = [f"{topic}: {kinds.total()} open{replayed}", *([render(rows)] if rows else [])]
+    return "\n".join(lines) + (f"\n  and {len(kinds) - _KINDS} other kinds" if len(kinds) > _KINDS else "")
 
 
 def _first_bytes(content: bytes | None) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from interlude.servicekit.closed_letters import Run
 from interlude.servicekit.dead_letter_reading import DeadLetter
 from interlude.servicekit.errors import Unavailable
 from interlude.servicekit.producing import KafkaHeaders
@@ -39,26 +40,29 @@ class Replay:
     left_out: int = 0
     foreign: int = 0
     """Of those left out: records that no service has put there."""
-    still_listed: int = 0
-    """Of the replayed: those behind one that was left out. An offset closes all that is before it, or nothing."""
-    closed: dict[int, int] = field(default_factory=dict)
-    """By partition: the first offset that stays open."""
-    _held: set[int] = field(default_factory=set)
+    closed: dict[int, list[Run]] = field(default_factory=dict)
+    """By partition: the letters that were sent, as runs without one between them that was left out."""
+    _broken: set[int] = field(default_factory=set)
+    """Partitions in which the newest letter was left out."""
 
     def leave_out(self, letter: DeadLetter, *, foreign: bool) -> None:
-        """Count a letter that stays open; no later one of its partition can be closed."""
+        """Count a letter that stays open."""
         self.left_out += 1
         self.foreign += foreign
-        self._held.add(letter.place[0])
+        self._broken.add(letter.place[0])
 
     def count(self, letter: DeadLetter) -> None:
         """Count a letter that was sent."""
         self.replayed += 1
         partition, offset = letter.place
-        if partition in self._held:
-            self.still_listed += 1
+        runs = self.closed.setdefault(partition, [])
+        if partition in self._broken:
+            runs.append(Run(offset, offset))
+            self._broken.discard(partition)
         else:
-            self.closed[partition] = offset + 1
+            # All before the first letter is dealt with, and offsets between two of them hold nothing that is open.
+            first = runs.pop().first if runs else 0
+            runs.append(Run(first, offset))
 
 
 def replay_letters(letters: Iterable[DeadLetter], topic: str, stage: str | None, sender: Sender | None) -> Replay:

@@ -35,7 +35,8 @@ def parse_enriched(exposition: str) -> Enriched:
     counts = dict.fromkeys(("applied", "duplicate", "dead_lettered"), 0)
     for family in text_string_to_metric_families(exposition):
         for sample in family.samples:
-            if sample.name == _EVENTS:
+            # What was returned comes again, here or elsewhere.
+            if sample.name == _EVENTS and sample.labels["outcome"] in counts:
                 counts[sample.labels["outcome"]] += int(sample.value)
     return Enriched(**counts)
 

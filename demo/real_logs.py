@@ -8,20 +8,20 @@ What the files do not say, and what is assumed instead:
 - Consents are not in the data: whoever is active may be shown offers in the player, whoever has linked an app
   (`LinkedWithApps` 1) may be texted. Phones are fictional, made from the customer id. The codes of `Gender` are not
   explained and do not go with the names: it stays unspecified.
-- Ids of plays repeat, so an event's id is a hash of its whole line and the number of that line's earlier occurrences.
+- Ids of plays repeat, so an event's id is the place of its line in the file and a hash of the line: the same line twice is two
+  events, the same file twice is the same events.
 - A click has no impression with it: it is an ad event of kind CLICK whose campaign is the ad's name in lower case.
 
-A line that cannot be used becomes a `BadLine` and the rest goes on.
+A line that cannot be used becomes a `BadLine` and the rest goes on. Files are read a line at a time, whatever their size.
 """
 
 import csv
 import hashlib
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import BinaryIO, Final, TypeVar
 
 from demo.simulator import phone_of
 from interlude.events.errors import InvalidEvent
@@ -32,6 +32,7 @@ CUSTOMERS_FILE: Final = "cust.csv"
 LISTENS_FILE: Final = "tracks.csv"
 CLICKS_FILE: Final = "clicks.csv"
 
+_LINE_BYTES_LIMIT: Final = 64 * 1024
 _CUSTOMER_COLUMNS: Final = 10
 _LISTEN_COLUMNS: Final = 6
 _CLICK_COLUMNS: Final = 4
@@ -68,41 +69,80 @@ class RealLogs:
     bad_lines: list[BadLine]
 
 
+OnBadLine = Callable[[BadLine], None]
+
+
 def read_logs(directory: Path, now_ms: int) -> RealLogs:
-    """All three files of `directory`. Raises `LogsMissing` when one is not there."""
+    """All three files of `directory` in memory. Raises `LogsMissing` when one is not there."""
     bad_lines: list[BadLine] = []
-    customers = list(_items(directory / CUSTOMERS_FILE, _customer(now_ms), bad_lines, header_lines=1))
-    listens = list(_items(directory / LISTENS_FILE, _listen(now_ms), bad_lines))
-    clicks = list(_items(directory / CLICKS_FILE, _click(now_ms), bad_lines))
+    customers = list(read_customers(directory, now_ms, bad_lines.append))
+    listens = list(read_listens(directory, now_ms, bad_lines.append))
+    clicks = list(read_clicks(directory, now_ms, bad_lines.append))
     listens.sort(key=lambda listen: listen.played_at_ms)
     clicks.sort(key=lambda click: click.at_ms)
     return RealLogs(customers, listens, clicks, bad_lines)
 
 
+def check_logs(directory: Path) -> None:
+    """Raises `LogsMissing` when one of the three files cannot be read."""
+    for name in (CUSTOMERS_FILE, LISTENS_FILE, CLICKS_FILE):
+        _open(directory / name).close()
+
+
+def read_customers(directory: Path, now_ms: int, on_bad_line: OnBadLine) -> Iterator[pb.Customer]:
+    """The profiles, a line at a time in the file's order. Raises `LogsMissing`."""
+    return _items(directory / CUSTOMERS_FILE, _customer(now_ms), on_bad_line, header_lines=1)
+
+
+def read_listens(directory: Path, now_ms: int, on_bad_line: OnBadLine) -> Iterator[pb.Listen]:
+    """The listens, a line at a time in the file's order. Raises `LogsMissing`."""
+    return _items(directory / LISTENS_FILE, _listen(now_ms), on_bad_line)
+
+
+def read_clicks(directory: Path, now_ms: int, on_bad_line: OnBadLine) -> Iterator[pb.AdEvent]:
+    """The clicks, a line at a time in the file's order. Raises `LogsMissing`."""
+    return _items(directory / CLICKS_FILE, _click(now_ms), on_bad_line)
+
+
 def _items(
-    path: Path, parse: Callable[[list[str], str], ItemT], bad_lines: list[BadLine], header_lines: int = 0
+    path: Path, parse: Callable[[list[str], str], ItemT], on_bad_line: OnBadLine, header_lines: int = 0
 ) -> Iterator[ItemT]:
-    """`parse(fields, event id)` for every line; lines with problems go to `bad_lines`."""
-    seen: Counter[bytes] = Counter()
-    for number, line in enumerate(_lines(path)[header_lines:], start=header_lines + 1):
-        seen[line] += 1
+    """`parse(fields, event id)` for every line; lines with problems go to `on_bad_line`."""
+    for number, (offset, line) in enumerate(_lines(path), start=1):
+        if number <= header_lines:
+            continue
         try:
+            if len(line) > _LINE_BYTES_LIMIT:
+                raise ValueError(f"longer than {_LINE_BYTES_LIMIT} bytes")
             # Line by line: a quote left open spoils its own line and no other.
             (fields,) = csv.reader([line.decode()], strict=True)
-            yield parse(fields, _event_id(path.stem, line, seen[line]))
+            yield parse(fields, _event_id(path.stem, offset, line))
         except (ValueError, csv.Error, InvalidEvent) as error:
-            bad_lines.append(BadLine(path.name, number, str(error)))
+            on_bad_line(BadLine(path.name, number, str(error)))
 
 
-def _lines(path: Path) -> list[bytes]:
+def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Each line with the offset of its first byte; of one beyond the limit only the begin, longer than the limit."""
+    with _open(path) as file:
+        offset = 0
+        while line := file.readline(_LINE_BYTES_LIMIT + 2):
+            begin, offset = offset, offset + len(line)
+            while not line.endswith(b"\n") and (rest := file.readline(_LINE_BYTES_LIMIT)):
+                offset += len(rest)
+                if rest.endswith(b"\n"):
+                    break
+            yield begin, line.rstrip(b"\r\n")
+
+
+def _open(path: Path) -> BinaryIO:
     try:
-        return path.read_bytes().splitlines()
+        return path.open("rb")
     except OSError as error:
         raise LogsMissing(f"{path} cannot be read ({error.strerror}): name the directory of the three logs.") from error
 
 
-def _event_id(source: str, line: bytes, occurrence: int) -> str:
-    return f"{source}/{hashlib.blake2b(line, digest_size=12).hexdigest()}/{occurrence}"
+def _event_id(source: str, offset: int, line: bytes) -> str:
+    return f"{source}/{offset}/{hashlib.blake2b(line, digest_size=8).hexdigest()}"
 
 
 def _customer(now_ms: int) -> Callable[[list[str], str], pb.Customer]:

@@ -12,10 +12,11 @@ from interlude.servicekit.settings import ServiceSettings
 from services.decision.metrics import DecisionMetrics, FrontMetrics, SampleRatioMetric
 from services.decision.settings import DecisionSettings
 from services.decision.trial_metrics import TrialMetrics
-from services.enricher.metrics import EnricherMetrics
+from services.enricher.metrics import EnricherMetrics, ReconciliationMetric
 from services.enricher.settings import EnricherSettings
 from services.sms.metrics import SmsMetrics
 from services.sms.settings import SmsSettings
+from services.trainer.metrics import LakeMetrics
 from services.trainer.settings import TrainerSettings
 
 SETTINGS: Final[dict[str, type[ServiceSettings]]] = {
@@ -26,7 +27,12 @@ SETTINGS: Final[dict[str, type[ServiceSettings]]] = {
 }
 """Settings class of every service."""
 
-_METRICS: Final = {"decision": DecisionMetrics, "enricher": EnricherMetrics, "sms": SmsMetrics}
+_METRICS: Final = {
+    "decision": DecisionMetrics,
+    "enricher": EnricherMetrics,
+    "sms": SmsMetrics,
+    "trainer": LakeMetrics,
+}
 
 
 class MetricKind(StrEnum):
@@ -77,7 +83,7 @@ def _families(metrics: object) -> Iterator[MetricFamily]:
     for collector in vars(metrics).values():
         if isinstance(collector, TrialMetrics):
             yield from _families(collector)
-        if isinstance(collector, MetricWrapperBase | FrontMetrics | SampleRatioMetric):
+        if isinstance(collector, MetricWrapperBase | FrontMetrics | ReconciliationMetric | SampleRatioMetric):
             for described in collector.describe():
                 # A wrapper knows its labels itself, a collector of our own gives families that do.
                 named = collector if isinstance(collector, MetricWrapperBase) else described

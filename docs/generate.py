@@ -16,7 +16,7 @@ def render_metrics() -> str:
     """The whole of docs/metrics.md."""
     lines = ["# Metrics", "", NOTE, ""]
     lines += [
-        "Every service answers `/metrics` on `<SERVICE>_METRICS_PORT`; the trainer is a command that ends with a report."
+        "Every service answers `/metrics` on `<SERVICE>_METRICS_PORT`; of the trainer `lake run` does, its other commands end."
     ]
     lines += ["A histogram is queried as `_bucket`, `_sum` and `_count`. What is drawn of these: `deploy/dashboards`."]
     for service, families in read_metrics().items():

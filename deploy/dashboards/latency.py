@@ -3,9 +3,10 @@
 from typing import Final
 
 from deploy.dashboards.grafana import Dashboard, Panel, Query, Row, Unit
-from deploy.dashboards.queries import mean, now, quantile, quantiles, rate, share
+from deploy.dashboards.queries import balance, mean, now, quantile, quantiles, rate, share
 
 _ANSWERS: Final = "interlude_decision_answers_total"
+_EVENTS: Final = "interlude_enricher_events_total"
 
 _DECISION: Final = Row(
     "Decision: is the answer quick, and is it a real one?",
@@ -122,7 +123,7 @@ _ENRICHER: Final = Row(
             "look at the pods and at the group's lag.",
             Unit.PER_SECOND,
             (
-                rate("interlude_enricher_events_total", by="outcome"),
+                rate(_EVENTS, by="outcome"),
                 rate("interlude_enricher_interests_total", legend="interests found"),
             ),
             stacked=True,
@@ -144,10 +145,44 @@ _ENRICHER: Final = Row(
             ),
         ),
         Panel(
+            "Events unaccounted",
+            "Received, less those of all outcomes, less those in flight, by pod and partition: 0, always. Anything else: an event "
+            "was lost or counted twice within the enricher; follow the runbook EventsUnaccounted.",
+            Unit.COUNT,
+            (balance("interlude_enricher_received_total", _EVENTS, "interlude_enricher_in_flight_events"),),
+            signed=True,
+        ),
+        Panel(
+            "Age of the newest event",
+            "Since the newest event that was applied came into Kafka, the oldest and the freshest partition of listens. All old "
+            "while players play: nothing arrives, or nothing is applied. One old: its enricher is stuck, or its listeners sleep.",
+            Unit.SECONDS,
+            (
+                Query('max(interlude_enricher_newest_applied_age_seconds{topic="listens"})', "oldest partition"),
+                Query('min(interlude_enricher_newest_applied_age_seconds{topic="listens"})', "freshest partition"),
+            ),
+            logarithmic=True,
+        ),
+        Panel(
+            "Received and in flight",
+            "Records taken from Kafka, per second, and those in hand by pod. In flight that does not move while nothing is "
+            "received: the pod waits; its /readyz says for what.",
+            Unit.COUNT,
+            (
+                rate("interlude_enricher_received_total", by="topic", legend="received: {{topic}}"),
+                now("interlude_enricher_in_flight_events", by="instance", legend="in flight: {{instance}}"),
+            ),
+        ),
+        Panel(
             "Dead letters",
-            "Records put aside, per second. Any: read the dlq_error header in <topic>.enricher.dlq, mend the sender, replay.",
+            "Records put aside, per second. Any: read the dlq_error header in <topic>.enricher.dlq, mend the sender, replay. "
+            "Limit reached (1): too many, and the service waits for somebody to look; /readyz says why.",
             Unit.PER_SECOND,
-            (rate('interlude_enricher_events_total{outcome="dead_lettered"}', by="topic"),),
+            (
+                rate(f'{_EVENTS}{{outcome="dead_lettered"}}', by="topic"),
+                now("interlude_enricher_dead_letter_limit_reached", by="topic", legend="limit reached: {{topic}}"),
+                now("interlude_sms_dead_letter_limit_reached", by="topic", legend="sms, limit reached: {{topic}}"),
+            ),
         ),
         Panel(
             "Conflicts and records not taken",

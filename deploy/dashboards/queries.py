@@ -47,5 +47,11 @@ def now(series: str, *, by: str, legend: str = "") -> Query:
     return Query(f"sum by ({by}) ({series})", legend or _legend(by))
 
 
+def balance(received: str, *ended: str) -> Query:
+    """What of `received` none of `ended` has, by pod and partition."""
+    labels = "instance, topic, partition"
+    return Query(" - ".join(f"sum by ({labels}) ({series})" for series in (received, *ended)), _legend(labels))
+
+
 def _legend(by: str) -> str:
     return " ".join(f"{{{{{label.strip()}}}}}" for label in by.split(",")) if by else ""

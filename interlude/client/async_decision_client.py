@@ -25,6 +25,7 @@ from interlude.client.async_racing import first_answer
 from interlude.client.connection import options_for
 from interlude.client.hedging import Hedger, Hedging
 from interlude.client.observing import CallObserver, ObservedCall
+from interlude.client.throttling import Throttle
 from interlude.v1 import decision_pb2 as pb
 from interlude.v1 import decision_pb2_grpc
 
@@ -53,6 +54,7 @@ class AsyncDecisionClient:
         self._channel = channel or _channel(target, credentials)
         self._stub: decision_pb2_grpc.DecisionServiceAsyncStub = decision_pb2_grpc.DecisionServiceStub(self._channel)
         self._hedger = None if hedging is None else Hedger(hedging, self._deadline_seconds)
+        self._throttle = Throttle()
         self._observer = observer
 
     async def warm_up(self, timeout_seconds: float = 5) -> bool:
@@ -73,11 +75,13 @@ class AsyncDecisionClient:
         request_id = request_id or new_request_id()
         with ObservedCall("Decide", self._observer) as call:
             try:
+                self._throttle.ask()
                 question = to_question(request_id, customer_id, next_track_id, campaign_id)
                 decision = to_decision(request_id, await self._ask(question, call))
             except (*FAILURES, asyncio.CancelledError) as error:
                 call.status = _status_of(error)
                 decision = not_asked(request_id, call.status)
+        self._throttle.ended(call.status)
         if self._hedger is not None:
             self._hedger.ended(call.status, call.latency_seconds)
         return decision

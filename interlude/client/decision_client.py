@@ -22,6 +22,7 @@ from interlude.client.connection import options_for
 from interlude.client.hedging import Hedger, Hedging
 from interlude.client.observing import CallObserver, ObservedCall
 from interlude.client.racing import first_answer
+from interlude.client.throttling import Throttle
 from interlude.v1 import decision_pb2 as pb
 from interlude.v1 import decision_pb2_grpc
 
@@ -49,6 +50,7 @@ class DecisionClient:
         self._channel = channel or _channel(target, credentials)
         self._stub = decision_pb2_grpc.DecisionServiceStub(self._channel)
         self._hedger = None if hedging is None else Hedger(hedging, self._deadline_seconds)
+        self._throttle = Throttle()
         self._observer = observer
 
     def warm_up(self, timeout_seconds: float = 5) -> bool:
@@ -62,15 +64,20 @@ class DecisionClient:
     def decide(
         self, customer_id: int, *, next_track_id: int = 0, campaign_id: str = "", request_id: str = ""
     ) -> Decision:
-        """Ask once, and return within the deadline. Give `request_id` to repeat a question; else each call is a new one."""
+        """Ask once, and return within the deadline. Give `request_id` to repeat a question; else each call is a new one.
+
+        While the service refuses calls, some questions are not sent (`Throttle`): no ad, as for a refused one.
+        """
         request_id = request_id or new_request_id()
         with ObservedCall("Decide", self._observer) as call:
             try:
+                self._throttle.ask()
                 question = to_question(request_id, customer_id, next_track_id, campaign_id)
                 decision = to_decision(request_id, self._ask(question, call))
             except FAILURES as error:
                 call.status = status_of(error)
                 decision = not_asked(request_id, call.status)
+        self._throttle.ended(call.status)
         if self._hedger is not None:
             self._hedger.ended(call.status, call.latency_seconds)
         return decision

@@ -36,7 +36,8 @@ class Manifest:
     """Everything about a model but its weights.
 
     `features` and `fingerprints` run in the order of the model's input columns; `threshold` is a probability: at or above
-    it the offer is worth showing; `golden` is checked before the model serves.
+    it the offer is worth showing; `golden` is checked before the model serves. `training_summary` tells how each feature was
+    spread in the training rows, for whoever compares later ones with them; what serves does not look at it.
     """
 
     algorithm: str
@@ -50,6 +51,7 @@ class Manifest:
     training_rows: int
     training_source: str
     libraries: dict[str, str] = field(default_factory=dict)
+    training_summary: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     format_version: int = FORMAT_VERSION
 
     @property
@@ -59,7 +61,10 @@ class Manifest:
 
     def to_json(self) -> bytes:
         """Canonical JSON: equal manifests give equal bytes."""
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+        fields = asdict(self)
+        if not self.training_summary:
+            del fields["training_summary"]  # versions from before it was there keep their name
+        return json.dumps(fields, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
     @classmethod
     def from_json(cls, document: bytes) -> "Manifest":

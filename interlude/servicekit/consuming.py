@@ -5,7 +5,7 @@ Delivery is at least once: offsets are committed after the handler returned, so 
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextvars import copy_context
 from typing import Final, Protocol
 
@@ -18,7 +18,7 @@ from interlude.servicekit.errors import Unavailable
 from interlude.servicekit.offset_commits import OffsetCommits
 from interlude.servicekit.partition_flow import PartitionFlow
 from interlude.servicekit.placing import Placement, Rewind, restarts_of, starts_of
-from interlude.servicekit.records import is_end, is_error, place_of, places_of
+from interlude.servicekit.records import drop_unreadable_headers, is_end, is_error, place_of, places_of
 from interlude.servicekit.telemetry import Health
 
 _FIRST_RECORD_SECONDS: Final = 0.1
@@ -38,9 +38,16 @@ class ConsumerLoop:
     """Runs a `BatchHandler` over topics with equal partition counts. Without a `placement` what is committed is where to go on."""
 
     def __init__(
-        self, settings: ConsumerSettings, handler: BatchHandler, health: Health, placement: Placement | None = None
+        self,
+        settings: ConsumerSettings,
+        handler: BatchHandler,
+        health: Health,
+        placement: Placement | None = None,
+        on_batch_lost: Callable[[], None] = lambda: None,
     ) -> None:
+        """`on_batch_lost` is called when a rebalance or a rewind took away all of a batch that waited to be handled again."""
         self._settings = settings
+        self._on_batch_lost = on_batch_lost
         self._handler = handler
         self._health = health
         self._placement = placement
@@ -96,6 +103,7 @@ class ConsumerLoop:
         if self._placement is None:
             raise ValueError("a handler rewinds, and nobody knows where to") from reason
         self._pending = []
+        self._on_batch_lost()
         starts = restarts_of(self._placement, self._flow.places())
         log.info("rewound", reason=str(reason), offsets={f"{p.topic}/{p.partition}": p.offset for p in starts})
         self._commits.restart(starts)
@@ -114,7 +122,10 @@ class ConsumerLoop:
         if is_end(record):
             self._flow.reached_end(place_of(record))
             return False
-        return not is_error(record)
+        if is_error(record):
+            return False
+        drop_unreadable_headers(record)
+        return True
 
     def _handle_pending(self, stop: threading.Event) -> bool:
         """Handle the pending batch; False when the service stops before it could be handled."""
@@ -129,6 +140,7 @@ class ConsumerLoop:
                 self._flow.go_on()
                 return True
         self._flow.go_on()
+        self._on_batch_lost()
         return False
 
     def _wait(self, reason: str) -> None:

@@ -1,17 +1,18 @@
 """Dead letters read back by tools: what lies there, why, and what of it has been replayed.
 
-Kafka keeps what was replayed. How far that is stands as the offset that the consumer group `interlude-dlq` has committed: letters
-before it are dealt with, those behind it are open.
+Kafka keeps what was replayed. The consumer group `interlude-dlq` has committed which that is: letters before its offset are dealt
+with, and those behind it that its note names; the others are open.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from confluent_kafka import Message
 
+from interlude.servicekit.closed_letters import ClosedLetters, Run, from_note, to_note
 from interlude.servicekit.dead_letters import TOPIC_ENDING
 from interlude.servicekit.producing import KafkaHeaders
-from interlude.servicekit.topic_reading import commit, read_topic, topics_in
+from interlude.servicekit.topic_reading import Position, commit, positions, read_topic, topics_in
 
 READER_GROUP: Final = "interlude-dlq"
 _PROVENANCE: Final = ("dlq_topic", "dlq_partition", "dlq_offset", "dlq_group", "dlq_stage", "dlq_error")
@@ -45,12 +46,32 @@ def dead_letter_topics(bootstrap: str) -> list[str]:
 
 def open_letters(bootstrap: str, topic: str) -> Iterator[DeadLetter]:
     """The letters of `topic` that nobody has dealt with. Raises `Unavailable`."""
-    return map(to_letter, read_topic(bootstrap, topic, unread_by=READER_GROUP))
+    closed = {number: _closed(position) for number, position in positions(bootstrap, topic, READER_GROUP).items()}
+    letters = map(to_letter, read_topic(bootstrap, topic, unread_by=READER_GROUP))
+    return (letter for letter in letters if letter.place[1] not in closed[letter.place[0]])
 
 
-def mark_as_done(bootstrap: str, topic: str, offsets: Mapping[int, int]) -> None:
-    """Closes the letters of each partition that come before its offset. Raises `Unavailable`."""
-    commit(bootstrap, topic, READER_GROUP, offsets)
+def count_done(bootstrap: str, topic: str) -> int:
+    """Of the letters that Kafka still has, those that are dealt with. Raises `Unavailable`."""
+    return sum(_closed(each).count_since(each.low) for each in positions(bootstrap, topic, READER_GROUP).values())
+
+
+def mark_as_done(bootstrap: str, topic: str, runs: Mapping[int, Iterable[Run]]) -> int:
+    """Closes the letters of these runs of each partition; how many there was no room to note. Raises `Unavailable`."""
+    before = positions(bootstrap, topic, READER_GROUP)
+    wanted = {number: _closed(before[number]).with_runs(of_partition) for number, of_partition in runs.items()}
+    noted = {number: closed.fitting() for number, closed in wanted.items()}
+    commit(
+        bootstrap,
+        topic,
+        READER_GROUP,
+        {number: (closed.offset, to_note(closed.runs)) for number, closed in noted.items()},
+    )
+    return sum(wanted[number].count_since(0) - closed.count_since(0) for number, closed in noted.items())
+
+
+def _closed(position: Position) -> ClosedLetters:
+    return from_note(max(position.committed, 0), position.note)
 
 
 def to_letter(record: Message) -> DeadLetter:

@@ -52,10 +52,11 @@ class PartitionFlow:
     def wait(self, reason: str) -> None:
         """Stop the flow until `go_on`."""
         if not self._waiting:
-            log.warning("waiting", reason=reason)
             self._waiting = True
-            self._health.unready(reason)
             self._consumer.pause(self._consumer.assignment())
+        if reason != self._health.missing:
+            log.warning("waiting", reason=reason)
+            self._health.unready(reason)
 
     def go_on(self) -> None:
         """What was waited for is there."""

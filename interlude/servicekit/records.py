@@ -1,5 +1,6 @@
 """Where a Kafka record stands, and which of the client's errors pass by themselves."""
 
+from operator import methodcaller
 from typing import Final, NamedTuple
 
 import structlog
@@ -8,6 +9,10 @@ from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 _WAITING_OUT: Final = frozenset(
     {KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._RESOLVE, KafkaError._TIMED_OUT}
 )
+
+_read_headers: Final = methodcaller("headers")
+"""Not `record.headers()`: where that is called often, the interpreter takes a short cut past the check that a call does not give a
+result and an error at once, as this one does, and the error then comes up anywhere."""
 
 log = structlog.get_logger()
 
@@ -52,3 +57,14 @@ def is_error(record: Message) -> bool:
         log.warning("kafka error", error=error.name())
         return True
     raise KafkaException(error)
+
+
+def drop_unreadable_headers(record: Message) -> None:
+    """Leave a record without headers where one has a name that is not UTF-8. Kafka allows it, and the client fails on it: once
+    with an error, and from then on with a list that holds no name, which must not be touched."""
+    try:
+        _read_headers(record)
+    except (SystemError, UnicodeDecodeError):
+        record.set_headers([])
+        place = place_of(record)
+        log.warning("headers dropped", topic=place.topic, partition=place.partition, offset=record.offset())

@@ -5,12 +5,13 @@ import secrets
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, NamedTuple
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from interlude.servicekit.errors import Unavailable
 from interlude.servicekit.partitioning import partition_of
+from interlude.servicekit.records import drop_unreadable_headers
 
 _ANSWER_SECONDS: Final = 10.0
 _SILENCE_SECONDS: Final = 30.0
@@ -41,10 +42,31 @@ def read_topic(
         yield from _until(consumer, ends, bootstrap)
 
 
-def commit(bootstrap: str, topic: str, group: str, offsets: Mapping[int, int]) -> None:
-    """Notes for `group` the first offset of each partition that it has not dealt with. Raises `Unavailable`."""
+class Position(NamedTuple):
+    """Where a consumer group stands in a partition: its first offset and the one behind its last, what the group has committed
+    (negative: nothing), and its note."""
+
+    low: int
+    high: int
+    committed: int
+    note: str
+
+
+def positions(bootstrap: str, topic: str, group: str) -> dict[int, Position]:
+    """Where `group` stands in each partition. Raises `Unavailable`."""
     with _consumer(bootstrap, topic, group) as consumer:
-        places = [TopicPartition(topic, number, offset) for number, offset in offsets.items()]
+        marks = _marks(consumer, topic, None)
+        places = [TopicPartition(topic, number) for number in marks]
+        return {
+            each.partition: Position(*marks[each.partition], each.offset, each.metadata or "")
+            for each in consumer.committed(places, timeout=_ANSWER_SECONDS)
+        }
+
+
+def commit(bootstrap: str, topic: str, group: str, offsets: Mapping[int, tuple[int, str]]) -> None:
+    """Notes for `group` the first offset of each partition that it has not dealt with, and a note. Raises `Unavailable`."""
+    with _consumer(bootstrap, topic, group) as consumer:
+        places = [TopicPartition(topic, number, offset, note) for number, (offset, note) in offsets.items()]
         consumer.commit(offsets=places, asynchronous=False)
 
 
@@ -109,6 +131,7 @@ def _until(consumer: Consumer, ends: dict[int, int], bootstrap: str) -> Iterator
             number, offset = record.partition() or 0, record.offset() or 0
             error = record.error()
             if error is None and offset < ends[number]:
+                drop_unreadable_headers(record)
                 yield record
             if offset >= ends[number] - 1:
                 unread.discard(number)

@@ -136,9 +136,14 @@ def start_beside(parts: DecisionParts, stop: threading.Event, poll_seconds: floa
         thread.start()
     # A background thread in the middle of Python work (a scrape, a model being checked) gives way to an answer this soon.
     sys.setswitchinterval(SWITCH_SECONDS)
+    settle_memory()
+    return threads
+
+
+def settle_memory() -> None:
+    """To be called when everything that stays is there: from then on the search for cycles is short and seldom."""
     # What lives now lives as long as the process; without it a full collection costs a fraction of a millisecond.
     gc.collect()
     gc.freeze()
     # Answers that wait to be logged are many and make no cycles: looking for some after every 50 calls finds none.
     gc.set_threshold(GC_THRESHOLD)
-    return threads

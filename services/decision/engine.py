@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Protocol
 
-from services.decision.answers import Answer, Question, facts_of
+from services.decision.answers import Answer, Question, ReservationState, facts_of, new_tuple
 from services.decision.champion import Roster
 from services.decision.listeners import Listener, ListenersUnavailable
 from services.decision.policy import SHOWN, Facts, Reason, Rung, decide
@@ -112,9 +112,8 @@ class DecisionEngine:
                 budget=self._reserver.budget_of(question.campaign, now_ms),
             )
             reason, propensity = decide(facts)
-            answers.append(
-                Answer(question, reason, facts, propensity, scored.version, now_ms, listener.value, listener.contacts)
-            )
+            values = (listener.value, listener.contacts, ReservationState.NOT_ASKED)
+            answers.append(new_tuple(Answer, (question, reason, facts, propensity, scored.version, now_ms, *values)))
         by_candidate = [answer.show for answer, scored in zip(answers, scores, strict=True) if scored.by_candidate]
         if by_candidate:
             self._observer.decided(by_candidate)

@@ -78,7 +78,7 @@ class DecisionHandler:
         replies = self._batches[path](bodies, remaining_seconds)
         seconds = time.perf_counter() - started
         self._metrics.batch_requests.observe(len(bodies))
-        self._seconds[path].observe_all([seconds] * len(bodies))
+        self._seconds[path].observe_alike(seconds, len(bodies))
         return replies
 
     def _decide(self, bodies: Sequence[bytes], remaining_seconds: Sequence[float]) -> list[Reply]:

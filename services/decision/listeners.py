@@ -75,7 +75,11 @@ class RedisListeners:
                 values = self._ask(customer_ids, self._known.number, left_seconds)
         count = len(customer_ids)
         return [
-            Listener(None if value is None else self._features(value), value or b"", self._contacts(contacts))
+            Listener(
+                None if value is None else self._features(value),
+                value or b"",
+                self._contacts(contacts) if contacts else b"",
+            )
             for value, contacts in zip(values[1 : count + 1], values[count + 1 :], strict=True)
         ]
 
@@ -106,9 +110,7 @@ class RedisListeners:
             self._on_corrupt()
             return None
 
-    def _contacts(self, value: bytes | None) -> bytes:
-        if not value:
-            return b""
+    def _contacts(self, value: bytes) -> bytes:
         if len(value) % CONTACT_BYTES:
             self._on_corrupt()
         return value

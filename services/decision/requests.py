@@ -6,7 +6,7 @@ from typing import Final
 from interlude.contacts.campaign import Campaign, Campaigns
 from interlude.v1 import decision_pb2 as pb
 from interlude.v1 import events_pb2
-from services.decision.answers import Question
+from services.decision.answers import Question, new_tuple
 
 REQUEST_ID_LENGTH: Final = 64
 BATCH_LIMIT: Final = 256
@@ -30,15 +30,16 @@ class InvalidRequest(Exception):
 def to_question(request: pb.DecideRequest, campaigns: Campaigns, field: str = "") -> Question:
     """The question in a request; `field` is where the request stands in a batch. Raises `InvalidRequest`."""
     request_id, customer_id, next_track_id = request.request_id, request.customer_id, request.next_track_id
-    _check_request_id(request_id, field)
-    # Names are put together for those who err: for all others that would cost more than the check.
+    # Here and below: names are put together for those who err, for all others that would cost more than the check.
+    if not _is_request_id(request_id):
+        _check_request_id(request_id, field)
     if customer_id < 0 or next_track_id < 0:
         _check_id(f"{field}customer_id", customer_id)
         _check_id(f"{field}next_track_id", next_track_id)
     if request.device not in _DEVICES:
         raise InvalidRequest(f"{field}device", f"is {request.device}, expected one of {events_pb2.Device.values()}")
-    campaign = find_campaign(request.campaign_id, campaigns, field)
-    return Question(request_id, customer_id, campaign, next_track_id, campaigns.version)
+    campaign = campaigns.find(request.campaign_id) or find_campaign(request.campaign_id, campaigns, field)
+    return new_tuple(Question, (request_id, customer_id, campaign, next_track_id, campaigns.version))
 
 
 def to_questions(request: pb.DecideBatchRequest, campaigns: Campaigns) -> list[Question]:
@@ -69,8 +70,12 @@ def find_campaign(campaign_id: str, campaigns: Campaigns, field: str = "") -> Ca
     return campaign
 
 
+def _is_request_id(text: str) -> bool:
+    return 0 < len(text) <= REQUEST_ID_LENGTH and text.isascii() and text.isprintable()
+
+
 def _check_request_id(request_id: str, field: str = "") -> None:
-    if not 0 < len(request_id) <= REQUEST_ID_LENGTH or not (request_id.isascii() and request_id.isprintable()):
+    if not _is_request_id(request_id):
         raise InvalidRequest(
             f"{field}request_id",
             f"has {len(request_id)} characters, expected 1 to {REQUEST_ID_LENGTH} of printable ASCII",

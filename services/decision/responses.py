@@ -12,10 +12,10 @@ from interlude.contacts.budget import BudgetState
 from interlude.contacts.caps import DAY_MS
 from interlude.features.schema import SCHEMA_VERSION
 from interlude.v1 import decision_pb2 as pb
-from services.decision.answers import Answer, Question, ReservationState
+from services.decision.answers import Answer, Question, ReservationState, new_tuple
 from services.decision.policy import SHOWN, Reason, Rung
 from services.decision.tokens import Shown, TokenIssuer
-from services.decision.wire import bytes_field, float_field, number_field
+from services.decision.wire import Prefixes, bytes_field, float_field, number_field
 
 LOGGED_AS_SENT_BYTES: Final = 192
 """Requests up to this size are logged byte for byte, with whatever fields a newer player sends; a request with every known field
@@ -23,15 +23,17 @@ full has 154. Of longer ones the known fields are kept: a log line stays small, 
 
 _token_field: Final = bytes_field(pb.DecideResponse.OUTCOME_TOKEN_FIELD_NUMBER)
 _response_of_batch: Final = bytes_field(pb.DecideBatchResponse.RESPONSES_FIELD_NUMBER)
-_response_id: Final = bytes_field(pb.DecideResponse.DECISION_ID_FIELD_NUMBER)
 _score: Final = float_field(pb.DecideResponse.SCORE_FIELD_NUMBER)
 _age: Final = number_field(pb.DecideResponse.FEATURE_AGE_MS_FIELD_NUMBER)
-_line_id: Final = bytes_field(pb.DecisionLogged.DECISION_ID_FIELD_NUMBER)
-_request: Final = bytes_field(pb.DecisionLogged.REQUEST_FIELD_NUMBER)
-_response: Final = bytes_field(pb.DecisionLogged.RESPONSE_FIELD_NUMBER)
-_features: Final = bytes_field(pb.DecisionLogged.FEATURES_FIELD_NUMBER)
-_listener: Final = bytes_field(pb.DecisionLogged.LISTENER_FIELD_NUMBER)
-_contacts: Final = bytes_field(pb.DecisionLogged.CONTACTS_FIELD_NUMBER)
+_RESPONSE_ID: Final = Prefixes(pb.DecideResponse.DECISION_ID_FIELD_NUMBER)
+_LINE_ID: Final = Prefixes(pb.DecisionLogged.DECISION_ID_FIELD_NUMBER)
+_REQUEST: Final = Prefixes(pb.DecisionLogged.REQUEST_FIELD_NUMBER)
+_RESPONSE: Final = Prefixes(pb.DecisionLogged.RESPONSE_FIELD_NUMBER)
+_FEATURES: Final = Prefixes(pb.DecisionLogged.FEATURES_FIELD_NUMBER)
+_LISTENER: Final = Prefixes(pb.DecisionLogged.LISTENER_FIELD_NUMBER)
+_CONTACTS: Final = Prefixes(pb.DecisionLogged.CONTACTS_FIELD_NUMBER)
+
+_fresh_hash: Final = hashlib.blake2b(digest_size=16).copy
 
 
 class Decision(NamedTuple):
@@ -47,21 +49,27 @@ class Decision(NamedTuple):
 
 def to_decision(request: bytes, answer: Answer) -> Decision:
     """An answer made ready for its caller and the log. Its response is what protobuf would write, byte for byte."""
-    _, reason, facts, propensity, model_version, *_ = answer
-    identity, age_ms = decision_id(answer.question).encode(), _feature_age_ms(answer)
+    question, reason, facts, propensity, model_version, decided_at_ms, *_ = answer
+    score, listener, identity = facts.score, facts.listener, decision_id(question).encode()
+    age_ms = None
+    if listener is not None and listener.newest_listen_ms is not None:
+        age_ms = max(0, decided_at_ms - listener.newest_listen_ms)
     verdict, campaign, certainty, rung = _shared_of_responses(
         reason, facts.rung, facts.campaign.campaign_id, propensity, facts.assignment.arm, model_version
     )
-    response = (
-        verdict
-        + _response_id(identity)
-        + campaign
-        + (b"" if facts.score is None else _score(facts.score))
-        + certainty
-        + (b"" if age_ms is None else _age(age_ms))
-        + rung
+    response = b"".join(
+        (
+            verdict,
+            _RESPONSE_ID[len(identity)],
+            identity,
+            campaign,
+            b"" if score is None else _score(score),
+            certainty,
+            b"" if age_ms is None else _age(age_ms),
+            rung,
+        )
     )
-    return Decision(identity, request, response, age_ms, answer)
+    return new_tuple(Decision, (identity, request, response, age_ms, answer))
 
 
 def to_response(answer: Answer) -> pb.DecideResponse:
@@ -71,14 +79,15 @@ def to_response(answer: Answer) -> pb.DecideResponse:
 
 def decision_id(question: Question) -> str:
     """32 hex digits, the same for the same question: a retried call is one decision in the log."""
-    identity = b"%d|%s" % (question.customer_id, question.request_id.encode())
-    return hashlib.blake2b(identity, digest_size=16).hexdigest()
+    identity = _fresh_hash()
+    identity.update(f"{question.customer_id}|{question.request_id}".encode())
+    return identity.hexdigest()
 
 
 def to_reply(decision: Decision, tokens: TokenIssuer) -> bytes:
     """What the caller gets: the response, with its outcome token where the offer is shown."""
     answer = decision.answer
-    if not answer.show:
+    if answer.reason not in SHOWN:
         return decision.response
     question = answer.question
     shown = Shown(
@@ -96,32 +105,35 @@ def to_log(decision: Decision, service_version: str) -> bytes:
     """The serialised `DecisionLogged`: everything that the answer was made from, enough to make it again."""
     identity, request, response, _, answer = decision
     question, _, facts, _, _, decided_at_ms, listener_value, contacts_value, reservation = answer
-    line = (
-        _shared_of_lines(
-            decided_at_ms,
-            facts.model_threshold,
-            question.campaigns_version,
-            facts.budget,
-            reservation,
-            service_version,
+    if len(request) > LOGGED_AS_SENT_BYTES:
+        request = _known_of(request)
+    vector = b"" if facts.listener is None else facts.listener.vector
+    line = b"".join(
+        (
+            _shared_of_lines(
+                decided_at_ms,
+                facts.model_threshold,
+                question.campaigns_version,
+                facts.budget,
+                reservation,
+                service_version,
+            ),
+            _LINE_ID[len(identity)],
+            identity,
+            _REQUEST[len(request)],
+            request,
+            _RESPONSE[len(response)],
+            response,
+            _LISTENER[len(listener_value)],
+            listener_value,
+            _FEATURES[len(vector)],
+            vector,
         )
-        + _line_id(identity)
-        + _request(request if len(request) <= LOGGED_AS_SENT_BYTES else _known_of(request))
-        + _response(response)
-        + _listener(listener_value)
     )
-    if facts.listener is not None:
-        line += _features(facts.listener.vector)
-    if contacts_value:
-        line += _contacts(contacts_value) + _contacts_as_counted(facts.contact_times, decided_at_ms)
-    return line
-
-
-def _feature_age_ms(answer: Answer) -> int | None:
-    listener = answer.facts.listener
-    if listener is None or listener.newest_listen_ms is None:
-        return None
-    return max(0, answer.decided_at_ms - listener.newest_listen_ms)
+    if not contacts_value:
+        return line
+    counted = _contacts_as_counted(facts.contact_times, decided_at_ms)
+    return b"".join((line, _CONTACTS[len(contacts_value)], contacts_value, counted))
 
 
 @functools.lru_cache(maxsize=512)

@@ -13,35 +13,46 @@ _LENGTH_DELIMITED: Final = 2
 _FIXED_32: Final = 5
 _PAYLOAD_BITS: Final = 7
 _CONTINUED: Final = 0x80
+_TWO_BYTES: Final = 1 << 2 * _PAYLOAD_BITS
+
+_CONTINUED_TWO: Final = tuple(
+    bytes((value & (_CONTINUED - 1) | _CONTINUED, value >> _PAYLOAD_BITS | _CONTINUED)) for value in range(_TWO_BYTES)
+)
+_LAST: Final = tuple(
+    bytes((value,)) if value < _CONTINUED else bytes((value & (_CONTINUED - 1) | _CONTINUED, value >> _PAYLOAD_BITS))
+    for value in range(_TWO_BYTES)
+)
+"""Fourteen bits at a time, ready made: every answer has a time on the wire, which takes four or five bytes."""
 
 
 def varint(value: int) -> bytes:
     """A number from 0 as it stands on the wire: seven bits a byte, the lowest first."""
-    encoded = bytearray()
-    while value >= _CONTINUED:
-        encoded.append(value & (_CONTINUED - 1) | _CONTINUED)
-        value >>= _PAYLOAD_BITS
-    encoded.append(value)
-    return bytes(encoded)
+    encoded = b""
+    while value >= _TWO_BYTES:
+        encoded += _CONTINUED_TWO[value & (_TWO_BYTES - 1)]
+        value >>= 2 * _PAYLOAD_BITS
+    return encoded + _LAST[value]
 
 
-_LENGTHS: Final = tuple(varint(length) for length in range(2048))
-"""Ready for nearly everything that is ever put into a record."""
+class Prefixes(dict[int, bytes]):
+    """What goes before the content of field `number`, by the content's size: a serialised message, bytes, UTF-8, or packed
+    numbers. Before nothing goes nothing, as protobuf does for bytes and strings; a message that is there but empty is beyond it."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__({0: b""})
+        self._tag = varint(number << 3 | _LENGTH_DELIMITED)
+
+    def __missing__(self, size: int) -> bytes:
+        prefix = self._tag + varint(size)
+        if size < _TWO_BYTES:
+            self[size] = prefix
+        return prefix
 
 
 def bytes_field(number: int) -> Callable[[bytes], bytes]:
-    """What makes field `number` of its content: a serialised message, bytes, UTF-8, or packed numbers. Of nothing it makes
-    nothing, as protobuf does for bytes and strings; a message that is there but empty is beyond it."""
-    tag = varint(number << 3 | _LENGTH_DELIMITED)
-    prefixes = [tag + length for length in _LENGTHS]
-
-    def encode(content: bytes) -> bytes:
-        size = len(content)
-        if size < len(prefixes):
-            return prefixes[size] + content if size else b""
-        return tag + varint(size) + content
-
-    return encode
+    """What makes field `number` of its content, as `Prefixes` says."""
+    prefixes = Prefixes(number)
+    return lambda content: prefixes[len(content)] + content
 
 
 def float_field(number: int) -> Callable[[float], bytes]:

@@ -11,6 +11,7 @@ import structlog
 from interlude.events.topics import PARTITIONER, Topic
 from interlude.servicekit.consumer_settings import ConsumerSettings
 from interlude.servicekit.consuming import ConsumerLoop
+from interlude.servicekit.dead_letter_limit import DeadLetterLimit
 from interlude.servicekit.dead_letters import DeadLetters
 from interlude.servicekit.equal_partitions import UnequalPartitions
 from interlude.servicekit.group_offsets import GroupOffsets
@@ -49,6 +50,12 @@ def build_loop(
         StateStore(client, current),
         KafkaOutbox(producer, DeadLetters(producer, settings.group_id), settings.flush_timeout_ms),
         metrics,
+        DeadLetterLimit(
+            settings.dead_letter_limit,
+            window_records=settings.dead_letter_limit_records,
+            minimum_records=settings.dead_letter_limit_minimum,
+            on_stopped=lambda topic, stopped: metrics.dead_letter_limit_reached.labels(topic).set(stopped),
+        ),
         now_ms=lambda: time.time_ns() // 1_000_000,
     )
     consumer = ConsumerSettings(
@@ -61,7 +68,7 @@ def build_loop(
         # A replay has to know who was erased before it folds, and publishes, anything of them.
         first_topics=(Topic.CUSTOMERS,),
     )
-    return ConsumerLoop(consumer, handler, health, current)
+    return ConsumerLoop(consumer, handler, health, current, on_batch_lost=metrics.reconciliation.abandon)
 
 
 def main() -> None:

@@ -9,12 +9,13 @@ from interlude.features.state import Event, Listen, ListenerState, Stream
 
 
 class Arrival(NamedTuple):
-    """One event as it arrived. `arrived_ms` is its record's timestamp, epoch ms."""
+    """One event as it arrived. `arrived_ms` is its record's timestamp, epoch ms; `partition` is counted by, no more."""
 
     stream: Stream
     offset: int
     arrived_ms: int
     event: Event
+    partition: int = 0
 
 
 class FoldedArrivals(NamedTuple):
@@ -29,7 +30,7 @@ def fold_arrivals(state: ListenerState, arrivals: Sequence[Arrival]) -> FoldedAr
     """`state` with `arrivals`, in their order. What the state's offsets say it includes already is not applied again."""
     interests: list[Interest] = []
     applied = []
-    for stream, offset, _, event in arrivals:
+    for stream, offset, _, event, _ in arrivals:
         if offset <= state.offsets[stream]:
             applied.append(False)
             continue

@@ -1,6 +1,7 @@
 """One batch, from Kafka records to features in Redis."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final, Protocol
@@ -11,8 +12,10 @@ from interlude.events.conversion import read_event
 from interlude.events.errors import InvalidEvent
 from interlude.events.topics import Topic
 from interlude.features.state import ListenerState, Stream
+from interlude.servicekit.dead_letter_limit import DeadLetterLimit
 from services.enricher.folding import Arrival, FoldedArrivals, fold_arrivals
 from services.enricher.metrics import EnricherMetrics
+from services.enricher.reconciliation import EventOutcome, Place
 from services.enricher.store import Change
 
 STREAMS: Final[dict[str, Stream]] = {
@@ -46,10 +49,19 @@ class Outbox(Protocol):
 class EnricherHandler:
     """Folds a batch into the states of its listeners."""
 
-    def __init__(self, states: States, outbox: Outbox, metrics: EnricherMetrics, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        states: States,
+        outbox: Outbox,
+        metrics: EnricherMetrics,
+        limit: DeadLetterLimit,
+        now_ms: Callable[[], int],
+    ) -> None:
         self._states = states
         self._outbox = outbox
         self._metrics = metrics
+        self._reconciliation = metrics.reconciliation
+        self._limit = limit
         self._freshness = {stream: metrics.freshness.labels(topic) for stream, topic in _TOPICS.items()}
         self._now_ms = now_ms
 
@@ -58,16 +70,22 @@ class EnricherHandler:
         5. write the states, again for listeners whom another enricher wrote meanwhile.
 
         Publishing comes before writing: after a crash in between, the events are folded again and give the same interests
-        with the same ids; the other way round they would be lost. Raises `Unavailable`.
+        with the same ids; the other way round they would be lost. Raises `Unavailable`, `TooManyDeadLetters` among them before
+        anything of the batch is published or written.
         """
+        received = Counter((record.topic() or "", record.partition() or 0) for record in batch)
+        self._reconciliation.begin(received)
         with self._timed("decode"):
             arrivals, rejected = self._decode(batch)
+        tally = self._limit.check(_by_topic(received), rejected)
         pending = arrivals
         while pending:
             pending = self._apply(pending, rejected)
             rejected = []
         if rejected:
             self._publish({}, rejected)
+        self._reconciliation.end()
+        self._limit.add(tally)
         self._metrics.batch_records.observe(len(batch))
 
     def _decode(self, batch: Sequence[Message]) -> tuple[Arrivals, list[tuple[Message, InvalidEvent]]]:
@@ -85,7 +103,7 @@ class EnricherHandler:
             except InvalidEvent as reason:
                 rejected.append((record, reason))
                 continue
-            arrival = Arrival(stream, record.offset() or 0, arrived_ms, event)
+            arrival = Arrival(stream, record.offset() or 0, arrived_ms, event, record.partition() or 0)
             arrivals.setdefault(customer_id, []).append(arrival)
         return arrivals, rejected
 
@@ -118,26 +136,37 @@ class EnricherHandler:
         if rejected or with_interests:
             self._outbox.flush()
         for record, _ in rejected:
-            self._metrics.events.labels(record.topic(), "dead_lettered").inc()
+            self._reconciliation.count((record.topic() or "", record.partition() or 0), EventOutcome.DEAD_LETTERED, 1)
 
     def _count(self, arrivals: Arrivals, folded: Mapping[int, FoldedArrivals], refused: Sequence[int]) -> None:
         self._metrics.conflicts.inc(len(refused))
         now_ms = self._now_ms()
-        applied = dict.fromkeys(Stream, 0)
-        duplicate = dict.fromkeys(Stream, 0)
+        counts: dict[tuple[Stream, int, bool], int] = {}
+        newest_ms: dict[tuple[Stream, int], int] = {}
         for customer_id in folded.keys() - set(refused):
             after = folded[customer_id]
             self._metrics.interests.inc(len(after.interests))
             for arrival, is_applied in zip(arrivals[customer_id], after.applied, strict=True):
-                counts = applied if is_applied else duplicate
-                counts[arrival.stream] += 1
-                self._freshness[arrival.stream].observe((now_ms - arrival.arrived_ms) / 1000)
-        for stream, topic in _TOPICS.items():
-            self._metrics.events.labels(topic, "applied").inc(applied[stream])
-            self._metrics.events.labels(topic, "duplicate").inc(duplicate[stream])
+                stream, partition = arrival.stream, arrival.partition
+                counts[stream, partition, is_applied] = counts.get((stream, partition, is_applied), 0) + 1
+                if is_applied and arrival.arrived_ms > newest_ms.get((stream, partition), 0):
+                    newest_ms[stream, partition] = arrival.arrived_ms
+                self._freshness[stream].observe((now_ms - arrival.arrived_ms) / 1000)
+        for (stream, partition, is_applied), events in counts.items():
+            outcome = EventOutcome.APPLIED if is_applied else EventOutcome.DUPLICATE
+            self._reconciliation.count((_TOPICS[stream], partition), outcome, events)
+        for (stream, partition), arrived_ms in newest_ms.items():
+            self._reconciliation.note_applied((_TOPICS[stream], partition), arrived_ms)
 
     @contextmanager
     def _timed(self, step: str) -> Iterator[None]:
         started = time.perf_counter()
         yield
         self._metrics.step_seconds.labels(step).observe(time.perf_counter() - started)
+
+
+def _by_topic(received: "Counter[Place]") -> "Counter[str]":
+    totals: Counter[str] = Counter()
+    for (topic, _), records in received.items():
+        totals[topic] += records
+    return totals

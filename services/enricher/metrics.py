@@ -1,20 +1,24 @@
 """Everything the enricher measures."""
 
+import time
+from collections.abc import Callable, Iterable, Iterator
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from services.enricher.reconciliation import EventOutcome, Reconciliation
 
 
 class EnricherMetrics:
     """One instance per process; nothing is registered globally."""
 
-    def __init__(self) -> None:
+    def __init__(self, now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000) -> None:
         self.registry = CollectorRegistry()
-        self.events = Counter(
-            "interlude_enricher_events_total",
-            "Events by topic and outcome: applied (the state includes it), duplicate (it did already), dead_lettered. "
-            "When dead_lettered rises: read the dlq_error headers of <topic>.<group>.dlq.",
-            ["topic", "outcome"],
-            registry=self.registry,
-        )
+        self.reconciliation = Reconciliation()
+        self.events = ReconciliationMetric(self.reconciliation, now_ms)
+        self.registry.register(self.events)
         self.freshness = Histogram(
             "interlude_enricher_freshness_seconds",
             "From a record's timestamp in Kafka to its features being readable in Redis. "
@@ -60,3 +64,68 @@ class EnricherMetrics:
             "When enrichers differ for more than a few seconds: read the log of the one that stays behind.",
             registry=self.registry,
         )
+        self.dead_letter_limit_reached = Gauge(
+            "interlude_enricher_dead_letter_limit_reached",
+            "1 while too many records of the topic cannot be taken and the enricher waits for somebody to look. When it is 1: "
+            "/readyz names the commonest reason; mend the sender or raise ENRICHER_DEAD_LETTER_LIMIT, and restart.",
+            ["topic"],
+            registry=self.registry,
+        )
+
+
+class ReconciliationMetric(Collector):
+    """What `Reconciliation` has counted. All of a scrape is of one moment, between two batches or within one."""
+
+    def __init__(self, reconciliation: Reconciliation, now_ms: Callable[[], int]) -> None:
+        self._reconciliation = reconciliation
+        self._now_ms = now_ms
+
+    def describe(self) -> Iterable[Metric]:
+        """The families without samples."""
+        return _reconciliation_families()
+
+    def collect(self) -> Iterator[Metric]:
+        """The families with a sample for every partition that was read."""
+        received, events, in_flight, age = _reconciliation_families()
+        accounts = self._reconciliation.accounts()
+        for (topic, partition), records in accounts.received.items():
+            received.add_metric([topic, str(partition)], records)
+            for outcome in EventOutcome:  # also those that never happened: a sum over nothing would be no sum
+                of_outcome = accounts.outcomes.get(((topic, partition), outcome), 0)
+                events.add_metric([topic, str(partition), outcome], of_outcome)
+        for (topic, partition), records in accounts.in_flight.items():
+            in_flight.add_metric([topic, str(partition)], records)
+        now_ms = self._now_ms()
+        for (topic, partition), arrived_ms in accounts.newest_applied_ms.items():
+            age.add_metric([topic, str(partition)], (now_ms - arrived_ms) / 1000)
+        yield from (received, events, in_flight, age)
+
+
+def _reconciliation_families() -> tuple[CounterMetricFamily, CounterMetricFamily, GaugeMetricFamily, GaugeMetricFamily]:
+    return (
+        CounterMetricFamily(
+            "interlude_enricher_received",
+            "Records taken from Kafka, by partition. Received = the events of all outcomes + those in flight, in every scrape. "
+            "When it is not: an event was lost or counted twice in the enricher; keep the log and rebuild.",
+            labels=["topic", "partition"],
+        ),
+        CounterMetricFamily(
+            "interlude_enricher_events",
+            "Events by partition and outcome: applied (the state includes it), duplicate (it did already, also when its batch was "
+            "repeated after an error), dead_lettered, returned (a rebalance took it away before it was handled). "
+            "When dead_lettered rises: read the dlq_error headers of <topic>.<group>.dlq.",
+            labels=["topic", "partition", "outcome"],
+        ),
+        GaugeMetricFamily(
+            "interlude_enricher_in_flight_events",
+            "Events of the batch that is being handled, by partition. "
+            "When it stays the same for minutes: the enricher waits for what /readyz names.",
+            labels=["topic", "partition"],
+        ),
+        GaugeMetricFamily(
+            "interlude_enricher_newest_applied_age_seconds",
+            "Age of the newest event that was applied, by its record's timestamp in Kafka, by partition. "
+            "When it rises in one partition alone: its customers are silent, or its enricher is stuck; compare with received.",
+            labels=["topic", "partition"],
+        ),
+    )

@@ -16,6 +16,7 @@ from confluent_kafka import Message
 
 from interlude.events.errors import InvalidEvent
 from interlude.servicekit.bounded_reading import BoundedReader
+from interlude.servicekit.dead_letter_limit import DeadLetterLimit
 from interlude.servicekit.errors import Unavailable
 from interlude.servicekit.group_offsets import GroupOffsets
 from interlude.servicekit.records import Place
@@ -111,6 +112,8 @@ class Rebuild:
             StateStore(client, claim),
             CountingOutbox(self.summary),
             EnricherMetrics(),
+            # What cannot be taken was dealt with when it was first read.
+            DeadLetterLimit(1.0, window_records=RECORDS_AT_ONCE, minimum_records=RECORDS_AT_ONCE),
             now_ms=lambda: time.time_ns() // 1_000_000,
         )
 

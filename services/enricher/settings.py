@@ -26,3 +26,10 @@ class EnricherSettings(ServiceSettings):
     """How long one read or write of a batch may take before it is tried again."""
     flush_timeout_ms: int = Field(default=5000, ge=100, le=60_000)
     """How long Kafka may take to acknowledge interests and dead letters before the batch is tried again."""
+    dead_letter_limit: float = Field(default=0.5, gt=0, le=1)
+    """Share of a topic's records that may be dead letters; beyond it the service takes no more and waits, unready, for somebody to
+    look and restart it. 1: never."""
+    dead_letter_limit_records: int = Field(default=5000, ge=1, le=1_000_000)
+    """Over how many of a topic's newest records the share is taken."""
+    dead_letter_limit_minimum: int = Field(default=1000, ge=1, le=1_000_000)
+    """From how many records on the share is looked at; so many may pass after each restart."""

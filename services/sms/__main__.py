@@ -17,6 +17,7 @@ from interlude.contacts.ledger import ContactLedger
 from interlude.events.topics import PARTITIONER, Topic
 from interlude.servicekit.consumer_settings import ConsumerSettings
 from interlude.servicekit.consuming import ConsumerLoop
+from interlude.servicekit.dead_letter_limit import DeadLetterLimit
 from interlude.servicekit.dead_letters import DeadLetters
 from interlude.servicekit.equal_partitions import UnequalPartitions
 from interlude.servicekit.lifecycle import refuse_to_start, stop_on_signals
@@ -119,6 +120,12 @@ def _build_handler(
         dispatcher=dispatcher,
         outbox=outbox,
         metrics=metrics,
+        limit=DeadLetterLimit(
+            settings.dead_letter_limit,
+            window_records=settings.dead_letter_limit_records,
+            minimum_records=settings.dead_letter_limit_minimum,
+            on_stopped=lambda topic, stopped: metrics.dead_letter_limit_reached.labels(topic).set(stopped),
+        ),
         now_ms=_now_ms,
         window=settings.window,
     )

@@ -1,6 +1,7 @@
 """One batch, from Kafka records to text messages."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
@@ -11,6 +12,7 @@ from interlude.events.reading import content_type_of, parse
 from interlude.events.topics import Topic
 from interlude.events.validation import check_customer, check_key, check_sms_request, customer_id_of
 from interlude.features.state import Erasure, Level
+from interlude.servicekit.dead_letter_limit import DeadLetterLimit
 from interlude.servicekit.errors import Unavailable
 from interlude.v1 import events_pb2 as pb
 from services.sms.journal import RequestKey, key_of
@@ -61,6 +63,7 @@ class SmsHandler:
         dispatcher: RequestDispatcher,
         outbox: Outbox,
         metrics: SmsMetrics,
+        limit: DeadLetterLimit,
         now_ms: Callable[[], int],
         window: int,
         now_seconds: Callable[[], float] = time.monotonic,
@@ -70,6 +73,7 @@ class SmsHandler:
         self._dispatcher = dispatcher
         self._outbox = outbox
         self._metrics = metrics
+        self._limit = limit
         self._now_ms = now_ms
         self._window = window
         self._now_seconds = now_seconds
@@ -77,10 +81,14 @@ class SmsHandler:
     def handle(self, batch: Sequence[Message]) -> None:
         """1. decode; 2. take in profiles; 3. end the requests, a window at a time; 4. wait until Kafka has the events.
 
-        Raises `Unavailable`; the same batch again then goes on where this one stopped.
+        Raises `Unavailable`; the same batch again then goes on where this one stopped. `TooManyDeadLetters` comes before anything
+        of the batch is done.
         """
         end_seconds = self._now_seconds() + _TURN_LIMIT_SECONDS
-        changes, requests = self._decode(batch)
+        changes, requests, rejected = self._decode(batch)
+        tally = self._limit.check(Counter(record.topic() or "" for record in batch), rejected)
+        for record, reason in rejected:
+            self._outbox.put_dead_letter(record, reason)
         self._directory.apply(changes)
         waiting = list(requests.values())
         for start in range(0, len(waiting), self._window):
@@ -88,13 +96,17 @@ class SmsHandler:
                 raise Unavailable("the SMS operator is slow")
             self._dispatcher.dispatch(waiting[start : start + self._window])
         self._outbox.flush()
+        self._limit.add(tally)
         self._metrics.profiles.inc(len(changes))
 
-    def _decode(self, batch: Sequence[Message]) -> tuple[list[ProfileChange], dict[RequestKey, TextRequest]]:
-        """Profiles in their order, and requests, each once."""
+    def _decode(
+        self, batch: Sequence[Message]
+    ) -> tuple[list[ProfileChange], dict[RequestKey, TextRequest], list[tuple[Message, InvalidEvent]]]:
+        """Profiles in their order, requests, each once, and the records that cannot be taken."""
         now_ms = self._now_ms()
         changes: list[ProfileChange] = []
         requests: dict[RequestKey, TextRequest] = {}
+        rejected: list[tuple[Message, InvalidEvent]] = []
         for record in batch:
             try:
                 if record.topic() == Topic.CUSTOMERS:
@@ -103,8 +115,8 @@ class SmsHandler:
                     request = _read_request(record, now_ms)
                     requests.setdefault(key_of(request), request)
             except InvalidEvent as reason:
-                self._outbox.put_dead_letter(record, reason)
-        return changes, requests
+                rejected.append((record, reason))
+        return changes, requests, rejected
 
     def _read_customer(self, record: Message, now_ms: int) -> ProfileChange:
         value = record.value()

@@ -32,6 +32,13 @@ class SmsMetrics:
             ["topic", "stage"],
             registry=self.registry,
         )
+        self.dead_letter_limit_reached = Gauge(
+            "interlude_sms_dead_letter_limit_reached",
+            "1 while too many records of the topic cannot be taken and no texts go out until somebody has looked. When it is 1: "
+            "/readyz names the commonest reason; mend the sender or raise SMS_DEAD_LETTER_LIMIT, and restart.",
+            ["topic"],
+            registry=self.registry,
+        )
         self.submit_seconds = Histogram(
             "interlude_sms_submit_seconds",
             "From writing a message to the operator's answer. When it rises: the operator is slow; raise SMS_WINDOW.",

@@ -26,24 +26,26 @@ from services.trainer.settings import TrainerSettings
 def main() -> int:
     """Run the command of this process; returns its exit code."""
     arguments = build_parser().parse_args()
-    around = _surroundings()
-    if arguments.command in (Command.SESSION, Command.LOOP, Command.TRAIN, Command.AUDIENCE):
+    around = _surroundings(needs_key=arguments.command != Command.LAKE)
+    if arguments.command in (Command.SESSION, Command.LOOP, Command.TRAIN, Command.AUDIENCE, Command.LAKE):
         os.nice(around.settings.nice)
     if arguments.command == Command.LOOP:
         return _loop(arguments, around)
     return _serve(around) if arguments.command == Command.SESSION else _run(arguments, around)
 
 
-def _surroundings() -> Surroundings:
+def _surroundings(*, needs_key: bool) -> Surroundings:
     try:
         settings = load_settings(TrainerSettings, os.environ)
-        public_key = public_key_of(settings.model_private_key)
+        public_key = public_key_of(settings.model_private_key) if needs_key else ""
     except InvalidSettings as error:
         refuse_to_start("trainer", error)
     except ValueError:
         refuse_to_start("trainer", ValueError("TRAINER_MODEL_PRIVATE_KEY is not the base64 of 32 bytes"))
     configure_logs("trainer", settings.log_level)
-    open_spark = partial(spark_session, settings.spark_master, settings.spark_jars, settings.spark_java_options)
+    open_spark = partial(
+        spark_session, settings.spark_master, settings.spark_jars, settings.spark_java_options, settings.spark_memory
+    )
     return Surroundings(settings, ModelStore(settings.model_store), public_key, now_ms, open_spark)
 
 

@@ -2,14 +2,18 @@
 
 import argparse
 import sys
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from typing import Final, NoReturn
 
 from services.trainer.dataset import Split
+from services.trainer.decision_rows import DecisionRule
 from services.trainer.fitting import Plan
 from services.trainer.gate import Limits
 from services.trainer.history import RowKind, RowRule
+from services.trainer.lake.commands import LakeCommand
+from services.trainer.lake.reading import Days
 from services.trainer.linear import Algorithm
 from services.trainer.training import Request
 
@@ -19,6 +23,7 @@ class Command(StrEnum):
 
     TRAIN = "train"
     AUDIENCE = "audience"
+    LAKE = "lake"
     SESSION = "session"
     PROMOTE = "promote"
     ROLLBACK = "rollback"
@@ -53,6 +58,9 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_train(commands.add_parser(Command.TRAIN, help="fit, measure, gate and publish a model"))
     _add_audience(commands.add_parser(Command.AUDIENCE, help="score every customer and ask for offers by SMS"))
+    _add_lake(
+        commands.add_parser(Command.LAKE, help="Kafka's log as Parquet by day: write it, compact it, say what is there")
+    )
     commands.add_parser(Command.SESSION, help="run the commands of standard input, one a line, on one Spark session")
     promote = commands.add_parser(Command.PROMOTE, help="make a version the champion")
     promote.add_argument("version")
@@ -97,11 +105,28 @@ def to_row_rule(arguments: argparse.Namespace) -> RowRule:
     return RowRule(RowKind(arguments.rows), arguments.campaign, round(arguments.attribution_hours * HOUR_MS))
 
 
+def to_decision_rule(arguments: argparse.Namespace) -> DecisionRule:
+    """The decisions of the lake that `train` was asked to use."""
+    days = Days(arguments.since, arguments.until)
+    return DecisionRule(arguments.campaign, round(arguments.attribution_hours * HOUR_MS), days)
+
+
 def _add_train(parser: argparse.ArgumentParser) -> None:
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--features-file", type=Path, metavar="FILE", help="train on a file in libsvm format")
-    source.add_argument(
-        "--rows", choices=[kind.value for kind in RowKind], help="train on Kafka's log: a row is one ..."
+    source.add_argument("--rows", choices=[kind.value for kind in RowKind], help="train on the log: a row is one ...")
+    parser.add_argument(
+        "--lake",
+        nargs="?",
+        const="",
+        metavar="URL",
+        help="read the log from the lake (URL: another than TRAINER_LAKE), not from Kafka; decisions always come from there",
+    )
+    parser.add_argument(
+        "--since", type=_day, default="", metavar="DAY", help="with --rows decisions: from this UTC day on"
+    )
+    parser.add_argument(
+        "--until", type=_day, default="", metavar="DAY", help="with --rows decisions: up to this UTC day"
     )
     parser.add_argument(
         "--campaign",
@@ -109,7 +134,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
         dest="campaign",
         default="",
         metavar="ID",
-        help="with --rows impressions: the campaign shown; with --rows clicks: the campaign whose clicks are the positives",
+        help="the campaign that was shown; with --rows clicks: the campaign whose clicks are the positives",
     )
     parser.add_argument(
         "--attribution-hours", type=_positive, default=24.0, help="a click this long after an impression is its doing"
@@ -153,8 +178,26 @@ def _add_audience(parser: argparse.ArgumentParser) -> None:
     _add_report(parser)
 
 
+def _add_lake(parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(dest="lake_command", required=True, metavar="COMMAND")
+    running = commands.add_parser(LakeCommand.RUN, help="write what comes into Kafka to the lake until told to stop")
+    running.add_argument("--once", action="store_true", help="end when all that Kafka held at the start is written")
+    compacting = commands.add_parser(LakeCommand.COMPACT, help="closed days into few files, each event once")
+    compacting.add_argument("--open-days", action="store_true", help="also the day that is not over yet")
+    commands.add_parser(LakeCommand.STATUS, help="rows, days, files, newest event and lag of each table")
+
+
 def _add_report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the JSON report here instead of printing it")
+
+
+def _day(text: str) -> str:
+    if not text:
+        return ""  # the default, which argparse reads as if it had been typed
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} is not a day, as in 2026-01-31") from None
 
 
 def _folds(text: str) -> int:

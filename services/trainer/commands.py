@@ -13,9 +13,13 @@ from interlude.contacts.campaign import Campaign
 from interlude.contacts.campaign_file import read_campaigns
 from interlude.models.manifest import RefusedModel
 from interlude.models.store import ModelStore, StoredModel
-from services.trainer.arguments import HOUR_MS, to_request, to_row_rule
+from services.trainer.arguments import HOUR_MS, to_decision_rule, to_request, to_row_rule
 from services.trainer.audience import Audience, score_audience
 from services.trainer.dataset import TrainingSet, UnusableRows, read_features_file
+from services.trainer.decision_rows import read_decision_rows
+from services.trainer.history import RowKind
+from services.trainer.lake.commands import require_lake
+from services.trainer.lake_rows import read_lake_rows
 from services.trainer.log_rows import read_log_rows
 from services.trainer.settings import TrainerSettings
 from services.trainer.sms_requests import Mailing, Producer, write_requests
@@ -52,7 +56,7 @@ def find_campaign(path: str, campaign_id: str, now_ms: int) -> Campaign:
 
 
 def run_train(arguments: argparse.Namespace, around: Surroundings) -> Outcome:
-    """Train as asked. Raises `UnusableRows`."""
+    """Train as asked. Raises `UnusableRows`, `NoLake`."""
     watch = Stopwatch()
     trainer = Trainer(around.store, around.settings.model_private_key, around.now_ms)
     start = time.perf_counter()
@@ -83,9 +87,14 @@ def run_audience(
 def _read(spark: SparkSession, arguments: argparse.Namespace, around: Surroundings) -> TrainingSet:
     if arguments.features_file is not None:
         return read_features_file(spark, arguments.features_file)
-    _require_kafka(around.settings)
     if not arguments.campaign:
         raise UnusableRows("rows of the log need --campaign")
+    if arguments.rows == RowKind.DECISIONS or arguments.lake is not None:
+        lake = arguments.lake or require_lake(around.settings)
+        if arguments.rows == RowKind.DECISIONS:
+            return read_decision_rows(spark, lake, to_decision_rule(arguments))
+        return read_lake_rows(spark, lake, to_row_rule(arguments))
+    _require_kafka(around.settings)
     return read_log_rows(spark, around.settings.kafka_bootstrap, to_row_rule(arguments), around.now_ms())
 
 

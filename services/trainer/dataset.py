@@ -34,6 +34,8 @@ class TrainingSet:
     frame: DataFrame
     source: str
     skipped: dict[str, int] = field(default_factory=dict)
+    repeated: int = 0
+    """Rows with the id of another row, where rows have ids."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,10 +25,11 @@ from interlude.features.vector import vector
 
 
 class RowKind(StrEnum):
-    """What one training row is about."""
+    """What one training row is about. `DECISIONS` have their features in the log: nothing here makes rows of them."""
 
     IMPRESSIONS = "impressions"
     CLICKS = "clicks"
+    DECISIONS = "decisions"
 
 
 class LoggedAdEvent(NamedTuple):
@@ -86,11 +87,10 @@ _FIRST: Final = 0
 
 def rows_of(events: CustomerEvents, rule: RowRule) -> Iterator[Row | None]:
     """The rows of one customer by time; None for each that was dropped because no listen came before it."""
-    targets = _clicks(events, rule) if rule.kind is RowKind.CLICKS else _impressions(events, rule)
     state = ListenerState()
-    earlier = iter(_by_time(events))
+    earlier = iter(by_time(events))
     upcoming = next(earlier, None)
-    for at_ms, label in targets:
+    for at_ms, label in targets_of(events, rule):
         while upcoming is not None and upcoming[_FIRST] < at_ms:
             state = fold(state, upcoming[1]).state
             upcoming = next(earlier, None)
@@ -103,12 +103,18 @@ def rows_of(events: CustomerEvents, rule: RowRule) -> Iterator[Row | None]:
 def final_state(events: CustomerEvents) -> ListenerState:
     """The state that includes everything."""
     state = ListenerState()
-    for _, event in _by_time(events):
+    for _, event in by_time(events):
         state = fold(state, event).state
     return state
 
 
-def _by_time(events: CustomerEvents) -> list[tuple[int, Event]]:
+def targets_of(events: CustomerEvents, rule: RowRule) -> list[tuple[int, float]]:
+    """When one customer's rows are, and their labels, by time."""
+    return _clicks(events, rule) if rule.kind is RowKind.CLICKS else _impressions(events, rule)
+
+
+def by_time(events: CustomerEvents) -> list[tuple[int, Event]]:
+    """Everything that is folded, with its time, oldest first."""
     moments: list[tuple[int, Event]] = [(listen.played_at_ms, listen) for listen in events.listens]
     moments += [(profile.updated_at_ms, profile) for profile in events.profiles]
     moments += [(logged.event.at_ms, logged.event) for logged in events.ad_events]

@@ -7,7 +7,7 @@ from typing import Final
 
 import pyarrow as pa  # type: ignore[import-untyped]
 from pyspark.ml.functions import array_to_vector
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as sql
 
 from services.trainer.arrow_lines import to_batches
@@ -15,10 +15,10 @@ from services.trainer.dataset import TrainingSet
 from services.trainer.history import RowKind, RowRule, rows_of
 from services.trainer.log_events import customers_in, read_log
 
-_ROWS: Final = "group bigint, label double, features array<float>, skipped string, count bigint"
+ROWS: Final = "group bigint, label double, features array<float>, skipped string, count bigint"
 """A row, or the number of things skipped for one reason: a task has one way out, and retries do not count twice on it."""
 
-_ARROW_ROWS: Final = pa.schema(
+ARROW_ROWS: Final = pa.schema(
     [
         ("group", pa.int64()),
         ("label", pa.float64()),
@@ -27,20 +27,25 @@ _ARROW_ROWS: Final = pa.schema(
         ("count", pa.int64()),
     ]
 )
-_NO_EARLIER_LISTEN: Final = "no_earlier_listen"
+NO_EARLIER_LISTEN: Final = "no_earlier_listen"
 
-_Line = tuple[int | None, float | None, tuple[float, ...] | None, str | None, int | None]
+Line = tuple[int | None, float | None, tuple[float, ...] | None, str | None, int | None]
 
 
 def read_log_rows(spark: SparkSession, bootstrap: str, rule: RowRule, now_ms: int) -> TrainingSet:
     """The rows of everything that Kafka holds now."""
-    frame = read_log(spark, bootstrap).mapInArrow(partial(_to_rows, rule=rule, now_ms=now_ms), _ROWS).cache()
+    frame = read_log(spark, bootstrap).mapInArrow(partial(_to_rows, rule=rule, now_ms=now_ms), ROWS).cache()
+    return to_training_set(frame, "log", rule)
+
+
+def to_training_set(frame: DataFrame, source: str, rule: RowRule) -> TrainingSet:
+    """The rows of a cached frame of `ROWS`, and what was skipped."""
     counts = frame.where("skipped is not null").groupBy("skipped").agg(sql.sum("count").alias("count")).collect()
     kept = frame.where("skipped is null").select(
         "group", "label", array_to_vector(sql.col("features")).alias("features")
     )
     skipped = {str(count["skipped"]): int(count["count"]) for count in counts}
-    return TrainingSet(kept, f"log, {_named(rule)} {rule.campaign}", skipped)
+    return TrainingSet(kept, f"{source}, {_named(rule)} {rule.campaign}", skipped)
 
 
 def _named(rule: RowRule) -> str:
@@ -49,14 +54,14 @@ def _named(rule: RowRule) -> str:
 
 def _to_rows(batches: Iterator[pa.RecordBatch], rule: RowRule, now_ms: int) -> Iterator[pa.RecordBatch]:
     skipped: Counter[str] = Counter()
-    yield from to_batches(_lines(batches, rule, now_ms, skipped), _ARROW_ROWS)
-    yield from to_batches(((None, None, None, reason, count) for reason, count in skipped.items()), _ARROW_ROWS)
+    yield from to_batches(_lines(batches, rule, now_ms, skipped), ARROW_ROWS)
+    yield from to_batches(((None, None, None, reason, count) for reason, count in skipped.items()), ARROW_ROWS)
 
 
-def _lines(batches: Iterator[pa.RecordBatch], rule: RowRule, now_ms: int, skipped: Counter[str]) -> Iterator[_Line]:
+def _lines(batches: Iterator[pa.RecordBatch], rule: RowRule, now_ms: int, skipped: Counter[str]) -> Iterator[Line]:
     for customer in customers_in(batches, now_ms, skipped):
         for row in rows_of(customer.events, rule):
             if row is None:
-                skipped[_NO_EARLIER_LISTEN] += 1
+                skipped[NO_EARLIER_LISTEN] += 1
             else:
                 yield customer.customer_id, row.label, row.features, None, None

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Final, Protocol
 
@@ -51,6 +51,7 @@ class Release:
     metrics: dict[str, float]
     trained_at_ms: int
     training_source: str
+    training_summary: dict[str, dict[str, list[float]]] = field(default_factory=dict)
 
 
 def public_key_of(private_key_base64: str) -> str:
@@ -79,6 +80,7 @@ def to_manifest(release: Release, rows: Rows) -> Manifest:
         trained_at_ms=release.trained_at_ms,
         training_rows=len(rows.labels),
         training_source=release.training_source,
+        training_summary=release.training_summary,
         libraries={name: version(name) for name in LIBRARIES},
     )
 
@@ -102,6 +104,17 @@ def champion_on(versions: Versions, rows: Rows, private_key_base64: str) -> Base
         return None
     probabilities = scorer.score_vectors(rows.features).astype(np.float64)
     return Baseline(error_share(rows.labels, probabilities), cross_entropy(rows.labels, probabilities))
+
+
+def champion_summary(versions: Versions, private_key_base64: str) -> dict[str, dict[str, list[float]]]:
+    """How features were spread in the rows that the champion was trained on; empty when nobody can tell."""
+    champion = versions.champion()
+    if champion is None:
+        return {}
+    try:
+        return versions.load(champion.version, public_key_of(private_key_base64)).manifest.training_summary
+    except RefusedModel:
+        return {}
 
 
 def _golden_row(features: Matrix, probabilities: Vector, place: int) -> GoldenRow:

@@ -16,12 +16,14 @@ from interlude.events.topics import PARTITIONER
 from interlude.models.manifest import RefusedModel
 from interlude.models.store import Stage
 from interlude.servicekit.errors import Unavailable
+from interlude.servicekit.lifecycle import stop_on_signals
 from interlude.servicekit.producing import RecordProducer
 from services.trainer.arguments import Command
 from services.trainer.card import model_card
 from services.trainer.commands import NoSuchAudience, Surroundings, run_audience, run_train
 from services.trainer.comparing import compare
 from services.trainer.dataset import UnusableRows
+from services.trainer.lake.commands import LakeSurroundings, NoLake, run_lake
 from services.trainer.registry import describe, list_versions
 from services.trainer.report import to_report
 from services.trainer.session import SparkUnavailable
@@ -64,6 +66,7 @@ def guarded(command: Command, run: Callable[[], Reply]) -> Reply:
         SparkUnavailable,
         TrainingFailed,
         Unavailable,
+        NoLake,
     ) as error:
         return Reply(FAILED, complaints=(f"{command.value}: {error}",))
     except (PySparkException, Py4JError) as error:
@@ -92,6 +95,9 @@ def _run(command: Command, arguments: argparse.Namespace, around: Surroundings) 
         return _train(arguments, around)
     if command is Command.AUDIENCE:
         return Reply(DONE, run_audience(arguments, around, partial(_open_producer, around.settings)))
+    if command is Command.LAKE:
+        lake = LakeSurroundings(around.settings, around.now_ms, around.open_spark, stop_on_signals)
+        return Reply(DONE, run_lake(arguments, lake))
     if command is Command.PROMOTE:
         store.load(arguments.version, around.public_key)
         return Reply(DONE, asdict(store.promote(arguments.version)))

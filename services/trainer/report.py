@@ -13,6 +13,7 @@ def to_report(outcome: Outcome) -> dict[str, Any]:
     return {
         "rows": outcome.rows,
         "positives": outcome.positives,
+        "data": outcome.data.to_json(),
         **{one.candidate.algorithm.value: _candidate(one) for one in outcome.judged},
         "never_show": {"error": outcome.never_show.error, "log_loss": outcome.never_show.log_loss},
         "champion": outcome.champion and {"error": outcome.champion.error, "log_loss": outcome.champion.log_loss},

@@ -17,6 +17,10 @@ import interlude
 SHUFFLE_PARTITIONS: Final = 2
 """As many as the machine has cores; what one machine holds needs no more, and each one more costs every small job."""
 
+_LOOPBACK: Final = "127.0.0.1"
+
+DEFAULT_MEMORY: Final = "2g"
+
 _JAVA_OPTIONS: Final = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
 """A command lives for seconds: the second compiler and parallel collection cost more than they bring."""
 
@@ -28,8 +32,11 @@ class SparkUnavailable(Exception):
 
 
 @contextmanager
-def spark_session(master: str, jars: str, java_options: str = "") -> Iterator[SparkSession]:
-    """A session on `master` with the connector `jars` (comma-separated paths) and more `java_options`, stopped at the end.
+def spark_session(
+    master: str, jars: str, java_options: str = "", memory: str = DEFAULT_MEMORY
+) -> Iterator[SparkSession]:
+    """A session on `master` with the connector `jars` (comma-separated paths), more `java_options` and `memory` for its heap,
+    stopped at the end.
 
     Raises `SparkUnavailable` where there is no Java.
     """
@@ -47,13 +54,15 @@ def spark_session(master: str, jars: str, java_options: str = "") -> Iterator[Sp
             "spark.driver.extraJavaOptions",
             f"{_JAVA_OPTIONS} {java_options} -Dlog4j2.configurationFile={_LOG_SETTINGS}",
         )
+        .config("spark.driver.memory", memory)
+        .config("spark.executor.memory", memory)
         .config("spark.ui.enabled", "false")
         .config("spark.ui.showConsoleProgress", "false")
         .config("spark.sql.shuffle.partitions", str(SHUFFLE_PARTITIONS))
         .config("spark.sql.session.timeZone", "UTC")
     )
-    if master.startswith("local"):
-        builder = builder.config("spark.driver.host", "127.0.0.1")
+    if master.startswith("local") or _LOOPBACK in master:
+        builder = builder.config("spark.driver.host", _LOOPBACK)
     if jars:
         builder = builder.config("spark.jars", jars)
     session = builder.getOrCreate()

@@ -8,14 +8,15 @@ from dataclasses import dataclass, field
 import numpy as np
 from pyspark.sql import DataFrame
 
-from services.trainer.dataset import Rows, TrainingSet, cached, to_rows
+from services.trainer.data_checks import DataReport, check_rows
+from services.trainer.dataset import Rows, TrainingSet, UnusableRows, cached, to_rows
 from services.trainer.evaluation import evaluate, never_show
 from services.trainer.export import to_onnx_file, to_sklearn
 from services.trainer.fitting import Candidate, Fitter, Plan
 from services.trainer.gate import Baseline, Evidence, GateReport, Limits, Quality, judge
 from services.trainer.linear import Algorithm
 from services.trainer.parity import parity_max_abs
-from services.trainer.publishing import Release, Versions, champion_on, publish
+from services.trainer.publishing import Release, Versions, champion_on, champion_summary, publish
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class Judged:
 class Outcome:
     """What came out. `chosen` is the best that passed, or the best of all when none did; `published` is empty then."""
 
+    data: DataReport
     rows: int
     positives: int
     judged: tuple[Judged, ...]
@@ -84,6 +86,7 @@ class Trainer:
             training_set = read()
             frame = cached(training_set.frame, request.plan.splits)
             rows = to_rows(frame, request.plan.splits)
+            data = self._check(training_set, rows)
         candidates = []
         for algorithm in request.algorithms:
             with watch.step(algorithm.value):
@@ -94,8 +97,9 @@ class Trainer:
             judged = [_judge(one, frame, rows, baseline, champion, request.limits) for one in candidates]
         chosen = best_of(judged)
         with watch.step("publish"):
-            published = self._publish(chosen, rows, training_set, request)
+            published = self._publish(chosen, rows, training_set, data, request)
         return Outcome(
+            data=data,
             rows=len(rows.labels),
             positives=rows.positives,
             judged=tuple(judged),
@@ -108,7 +112,17 @@ class Trainer:
             seconds=watch.seconds,
         )
 
-    def _publish(self, chosen: Judged, rows: Rows, training_set: TrainingSet, request: Request) -> str:
+    def _check(self, training_set: TrainingSet, rows: Rows) -> DataReport:
+        data = check_rows(
+            rows.labels, rows.features, training_set.repeated, champion_summary(self._versions, self._key)
+        )
+        if data.refusals:
+            raise UnusableRows("; ".join(data.refusals))
+        return data
+
+    def _publish(
+        self, chosen: Judged, rows: Rows, training_set: TrainingSet, data: DataReport, request: Request
+    ) -> str:
         if not chosen.verdict.passed:
             return ""
         release = Release(
@@ -118,6 +132,7 @@ class Trainer:
             metrics=_metrics(chosen),
             trained_at_ms=self._now_ms(),
             training_source=training_set.source,
+            training_summary=data.summary,
         )
         version = publish(self._versions, release, rows, self._key)
         if request.promote:

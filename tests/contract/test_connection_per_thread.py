@@ -1,11 +1,14 @@
 """The held connection on a real Redis: in time when Redis is not, and never one answer for another."""
 
 import random
+import socket
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlparse
 
 import pytest
 import redis
@@ -106,6 +109,45 @@ def test_an_error_that_redis_answers_keeps_the_connection(redis_stack: Stack) ->
     with pytest.raises(ResponseError):
         connections.call("NOT-A-COMMAND")
     assert connections.call("CLIENT", "ID") == before
+
+
+def test_what_redis_says_by_itself_is_no_answer(redis_stack: Stack, client: "redis.Redis") -> None:
+    connections = ConnectionPerThread(redis_stack.redis, timeout_ms=PATIENT_MS)
+    connections.call("CLIENT", "TRACKING", "ON")
+    connections.call("GET", "tracked")
+    client.set("tracked", b"changed")  # which is told to whoever has read it
+    assert connections.call_all([("ECHO", b"first"), ("GET", "tracked")]) == [b"first", b"changed"]
+
+
+def test_redis_is_reached_by_a_socket_in_the_file_system(redis_stack: Stack, tmp_path: Path) -> None:
+    address = urlparse(redis_stack.redis)
+    with _relayed(tmp_path / "redis.sock", (str(address.hostname), address.port or 0)) as path:
+        connections = ConnectionPerThread(f"unix://{path}", timeout_ms=PATIENT_MS)
+        long = b"x" * 300_000
+        assert connections.call_all([("ECHO", long), ("ECHO", b"short")]) == [long, b"short"]
+
+
+@contextmanager
+def _relayed(path: Path, to: tuple[str, int]) -> Iterator[Path]:
+    """A Unix socket whose one connection leads to the address `to`."""
+
+    def copy(source: socket.socket, sink: socket.socket) -> None:
+        with source, sink:
+            while data := source.recv(4096):
+                sink.sendall(data)
+
+    def accept() -> None:
+        inside, outside = listener.accept()[0], socket.create_connection(to)
+        for ends in ((inside.dup(), outside.dup()), (outside, inside)):
+            threading.Thread(target=copy, args=ends, daemon=True).start()
+
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen(1)
+        accepting = threading.Thread(target=accept, daemon=True)
+        accepting.start()
+        yield path
+        accepting.join(10)
 
 
 def test_each_thread_has_a_connection_of_its_own(redis_stack: Stack) -> None:

@@ -12,7 +12,8 @@ from interlude.contacts.caps import Channel
 from interlude.contacts.ledger import ContactLedger, ReservationRequest, contacts_key, decode_contacts
 from interlude.features.codec import decode_hot, hot_key
 from interlude.features.generation import GENERATION_KEY, Generation, encode_generation
-from interlude.servicekit.redis import Argument, ConnectionPerThread
+from interlude.servicekit.redis import ConnectionPerThread
+from interlude.servicekit.round_trips import Argument
 from services.decision.listeners import OPEN_SECONDS, Listener, ListenersUnavailable, RedisListeners
 from tests.contract.conftest import PATIENT_MS, connections_like
 from tests.contract.fakes import FakeLedger, FakeListeners

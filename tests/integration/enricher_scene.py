@@ -180,7 +180,11 @@ class EnricherProcess:
 
 
 def launch_enricher(
-    stack: Stack, group_id: str, database: int, settings: Mapping[str, str] | None = None
+    stack: Stack,
+    group_id: str,
+    database: int,
+    settings: Mapping[str, str] | None = None,
+    module: str = "services.enricher",
 ) -> EnricherProcess:
     """Starts an enricher that reads as `group_id` and writes to that database of Redis."""
     port = free_port()
@@ -196,7 +200,7 @@ def launch_enricher(
     url = f"http://{LOOPBACK}:{port}"
     process = ServiceProcess.launch(
         f"{group_id}-{port}",
-        "services.enricher",
+        module,
         environment,
         ready=http_ready(f"{url}/readyz"),
         log_directory=stack.log_directory,

@@ -11,13 +11,13 @@ from typing import Final
 
 import pytest
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from google.protobuf import json_format
 
-from demo.load import load
-from demo.real_logs import RealLogs, read_logs
+from demo.load import BadLines, load
 from demo.replay import replay_producer
 from demo.simulator import World, campaign_of, history_of, profile
 from devstack.process import ChildProcess
-from devstack.stack import Stack
+from devstack.stack import Part, Stack
 from devstack.topics import TopicPlan, create, recreate_topics
 from interlude.events.topics import Topic, dead_letter_topic
 from interlude.v1 import events_pb2 as pb
@@ -32,11 +32,13 @@ from tests.integration.enricher_scene import (
 )
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-PUBLIC_DATA: Final = ROOT.parent / "shared" / "data"
+PUBLIC_DATA: Final = Path(os.environ.get("DATA") or ROOT.parent / "shared" / "data")
 CONFIGURATION: Final = ROOT / "deploy" / "shippers" / "rsyslog" / "interlude.conf"
 RSYSLOGD: Final = shutil.which("rsyslogd") or shutil.which("rsyslogd", path="/usr/sbin:/sbin")
 OMKAFKA: Final = [*Path("/usr/lib").glob("**/rsyslog/omkafka.so"), *Path("/usr/lib64").glob("rsyslog/omkafka.so")]
 NOBODY: Final = 65534
+STOP_S: Final = 40.0
+"""Without Kafka it waits for its queues' workers and for Kafka's client."""
 DATABASE: Final = 44
 DEAD_LETTER_BYTES: Final = 4 * 1024 * 1024
 
@@ -59,10 +61,11 @@ BAD_LINES: Final = (
 
 
 @contextmanager
-def _rsyslog(kafka: str, directory: Path, listens: Path, clicks: Path) -> Iterator[None]:
-    """One that reads both files from their beginning, as a user without rights where we have them."""
-    work = directory / f"work-{time.monotonic_ns()}"
-    work.mkdir()
+def _rsyslog(kafka: str, directory: Path, listens: Path, clicks: Path, work: Path | None = None) -> Iterator[int]:
+    """One that reads both files, from where the one before with that work directory stopped, else from their beginning; as a
+    user without rights where we have them. Gives its process id."""
+    work = work or directory / f"work-{time.monotonic_ns()}"
+    work.mkdir(exist_ok=True)
     command = [RSYSLOGD or "", "-n", "-i", str(work / "pid"), "-f", str(CONFIGURATION)]
     if os.getuid() == 0:
         for path in (directory, *directory.rglob("*")):
@@ -81,10 +84,10 @@ def _rsyslog(kafka: str, directory: Path, listens: Path, clicks: Path) -> Iterat
     shipper = ChildProcess("rsyslog", command, log=directory / "rsyslog.log", environment=environment)
     shipper.start()
     try:
-        yield
+        yield shipper.pid
         assert shipper.alive, shipper.log_tail()
     finally:
-        shipper.terminate()
+        shipper.terminate(STOP_S)
 
 
 def _records(kafka: str, topic: str, partitions: int = 4) -> list[Message]:
@@ -183,9 +186,9 @@ def test_shipped_files_give_the_features_of_the_loader_however_often(
 ) -> None:
     write(tmp_path)
     listens, clicks = tmp_path / "tracks.csv", tmp_path / "clicks.csv"
-    logs: RealLogs = read_logs(tmp_path, time.time_ns() // 1_000_000)
-    assert logs.bad_lines == []
-    load(logs, replay_producer(system_topics))
+    bad_lines = BadLines()
+    loaded = load(tmp_path, time.time_ns() // 1_000_000, replay_producer(system_topics), bad_lines)
+    assert bad_lines.count == 0
     partitions = {m.key(): m.partition() for t in (Topic.LISTENS, Topic.AD_EVENTS) for m in _records(stack.kafka, t)}
     expected = _folded(stack, f"{group_id}-loader")
     recreate_topics(stack.kafka)
@@ -198,7 +201,7 @@ def test_shipped_files_give_the_features_of_the_loader_however_often(
     assert [key for key in expected if once[key] != expected[key]] == []
 
     _ship(stack.kafka, tmp_path, listens, clicks)
-    assert len(_records(stack.kafka, Topic.LISTENS)) == 2 * len(logs.listens)
+    assert len(_records(stack.kafka, Topic.LISTENS)) == 2 * loaded[Topic.LISTENS]
     assert _folded(stack, f"{group_id}-twice") == expected
 
 
@@ -209,10 +212,93 @@ def test_json_lines_go_out_as_they_are_and_bad_lines_end_as_dead_letters(
     listens.write_bytes(b"\n".join([*BAD_LINES, JSON_LINE]) + b"\n")
     clicks.write_bytes(b"not,a,click\n")
     _ship(system_topics, tmp_path, listens, clicks)
-    good = [m for m in _records(stack.kafka, Topic.LISTENS) if m.value() == JSON_LINE]
+    good = [m for m in _records(stack.kafka, Topic.LISTENS) if m.value() == JSON_LINE + b"\n"]
     assert [m.key() for m in good] == [b"42"]
     assert list(_folded(stack, group_id)) == [b"f:{42}"]
     letters = _records(stack.kafka, dead_letter_topic(Topic.LISTENS, group_id), partitions=1)
-    assert sorted(letter.value() or b"" for letter in letters) == sorted(BAD_LINES)
+    assert sorted(letter.value() or b"" for letter in letters) == sorted(line + b"\n" for line in BAD_LINES)
     (letter,) = _records(stack.kafka, dead_letter_topic(Topic.AD_EVENTS, group_id), partitions=1)
-    assert letter.value() == b"not,a,click"
+    assert letter.value() == b"not,a,click\n"
+
+
+_CSV_LINE: Final = b'%(n)d,7,%(n)d,"2014-10-23 03:26:20",0,"72132"'
+_JSON_LINE: Final = (
+    b'{"eventId": "play-%(n)d", "customerId": 7, "trackId": %(n)d, "playedAtMs": 1700000000000, "device": "DEVICE_PC"}'
+)
+
+
+class _GrowingLog:
+    """A file of listens to which lines come."""
+
+    def __init__(self, directory: Path) -> None:
+        self.listens, self.clicks = directory / "listens.log", directory / "clicks.log"
+        self.listens.touch()
+        self.clicks.touch()
+        self.lines = 0
+
+    def grow(self, lines: int) -> None:
+        """So many more, JSON and CSV in turn; each is about a track of its own."""
+        begin = self.lines
+        new = [(_CSV_LINE if number % 2 else _JSON_LINE) % {b"n": number} for number in range(begin, begin + lines)]
+        with self.listens.open("ab") as file:
+            file.write(b"\n".join(new) + b"\n")
+        self.lines += lines
+
+
+def _has_read(pid: int, log: Path) -> bool:
+    """Whether the process is at the end of `log` with one of the descriptors under which it has it open."""
+    opened = [number for number in Path(f"/proc/{pid}/fd").iterdir() if number.resolve() == log]
+    places = [Path(f"/proc/{pid}/fdinfo/{number.name}").read_text().split()[1] for number in opened]
+    return str(log.stat().st_size) in places
+
+
+def _event_ids(kafka: str) -> dict[int, set[str]]:
+    """By track, the ids of the events about it that Kafka has. Whatever is no event of ours fails."""
+    found: dict[int, set[str]] = {}
+    for record in _records(kafka, Topic.LISTENS):
+        listen = json_format.Parse(record.value() or b"", pb.Listen())
+        assert record.key() == b"%d" % listen.customer_id
+        found.setdefault(listen.track_id, set()).add(listen.event_id)
+    return found
+
+
+def _missing(kafka: str, log: _GrowingLog) -> int:
+    """How many of the lines are not in Kafka."""
+    try:
+        return len(set(range(log.lines)) - _event_ids(kafka).keys())
+    except KafkaException:
+        return log.lines
+
+
+def test_nothing_is_lost_when_kafka_hangs_or_dies_and_rsyslog_is_restarted_meanwhile(
+    stack: Stack, system_topics: str, tmp_path: Path
+) -> None:
+    log, work = _GrowingLog(tmp_path), tmp_path / "work"
+
+    def all_there() -> bool:
+        return _missing(stack.kafka, log) == 0
+
+    log.grow(500)
+    with _rsyslog(system_topics, tmp_path, log.listens, log.clicks, work) as pid:
+        until(all_there, "the first lines did not arrive")
+        stack.pause(Part.KAFKA)
+        log.grow(3000)
+        until(lambda: _has_read(pid, log.listens), "what came while Kafka hung was not read")
+    with _rsyslog(system_topics, tmp_path, log.listens, log.clicks, work) as pid:
+        log.grow(500)
+        until(lambda: _has_read(pid, log.listens), "what came after the restart was not read")
+        stack.resume(Part.KAFKA)
+        until(all_there, "lines of the time when Kafka hung did not arrive", 120)
+        stack.kill(Part.KAFKA)
+        log.grow(3000)
+        until(lambda: _has_read(pid, log.listens), "what came while Kafka was dead was not read")
+    with _rsyslog(system_topics, tmp_path, log.listens, log.clicks, work):
+        log.grow(500)
+        stack.restart(Part.KAFKA)
+        until(all_there, "lines of the time when Kafka was dead did not arrive", 120)
+        log.grow(100)
+        until(all_there, "lines of afterwards did not arrive")
+    found = _event_ids(stack.kafka)
+    assert found.keys() == set(range(log.lines))
+    assert [track_id for track_id, event_ids in found.items() if len(event_ids) > 1] == [], "a line has got a second id"
+    assert len(_records(stack.kafka, Topic.LISTENS)) < 3 * log.lines

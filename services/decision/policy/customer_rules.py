@@ -16,6 +16,7 @@ _KNOWN: Final = ProfileFlag.KNOWN.value
 _ACTIVE: Final = ProfileFlag.ACTIVE.value
 _CONSENT: Final = ProfileFlag.CONSENT_PLAYER_OFFERS.value
 _GOLD: Final = Level.GOLD.value
+_ORDINARY: Final = _KNOWN | _ACTIVE | _CONSENT
 
 
 def _is_unread(facts: Facts) -> bool:
@@ -44,6 +45,17 @@ def _is_gold(facts: Facts) -> bool:
 def _refuses(facts: Facts) -> bool:
     listener = facts.listener
     return listener is not None and listener.flags & (_KNOWN | _CONSENT) == _KNOWN
+
+
+def is_ordinary(facts: Facts) -> bool:
+    """Whether no rule of `CUSTOMER_RULES` can match, in one look: nearly every customer is such a one."""
+    listener = facts.listener
+    return (
+        listener is not None
+        and listener.flags & _ORDINARY == _ORDINARY
+        and listener.level != _GOLD
+        and facts.rung not in UNREAD
+    )
 
 
 def _profile_text(facts: Facts) -> str:
@@ -117,3 +129,4 @@ NO_CONSENT: Final = Rule(
     "whether the customer of a known profile consents to offers in the player",
     "the customer has to consent",
 )
+CUSTOMER_RULES: Final = (UNREAD_RULE, UNKNOWN_CUSTOMER, INACTIVE, LEVEL, NO_CONSENT)

@@ -1,11 +1,13 @@
 """From facts to an answer, with the probability that it had."""
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from interlude.contacts.campaign import Campaign
+from services.decision.policy.customer_rules import CUSTOMER_RULES, is_ordinary
 from services.decision.policy.facts import Facts, is_below
 from services.decision.policy.reasons import Reason
-from services.decision.policy.rule import Matches
+from services.decision.policy.rule import Matches, Rule
 from services.decision.policy.rules import RULES
 from services.decision.policy.score_rules import HOLDOUT, LOW_SCORE
 
@@ -20,11 +22,16 @@ class Verdict(NamedTuple):
     propensity: float
 
 
+_Steps = tuple[tuple[Matches, Verdict], ...]
+
+
 class _Course(NamedTuple):
     """What deciding needs of a campaign: the rules that can match at all, and what may follow them."""
 
     campaign: Campaign
-    steps: tuple[tuple[Matches, Verdict], ...]
+    all_steps: _Steps
+    ordinary_steps: _Steps
+    """Without those that cannot match where `is_ordinary`."""
     shown: tuple[Verdict, Verdict]
     """At or above the threshold: not held out, held out."""
     explored: tuple[Verdict, Verdict] | None
@@ -33,8 +40,8 @@ class _Course(NamedTuple):
 
 def decide(facts: Facts) -> Verdict:
     """The reason of the first rule that matches, `EXPLORED` or `SHOW` when none does."""
-    _, steps, shown, explored = _course(facts.campaign)
-    for matches, verdict in steps:
+    _, all_steps, ordinary_steps, shown, explored = _course(facts.campaign)
+    for matches, verdict in ordinary_steps if is_ordinary(facts) else all_steps:
         if matches(facts):
             return verdict
     outcomes = shown if explored is None or not is_below(facts) else explored
@@ -45,19 +52,23 @@ def _follow(campaign: Campaign) -> _Course:
     """The propensities: a share e of the answers below the threshold is explored, and of whatever is to be shown a share h is
     withheld, independently of one another and of everything that the rules before look at."""
     e, h = campaign.exploration_rate, campaign.holdout_share
-    steps = [
-        (
-            rule.quick(campaign) if rule.quick else rule.matches,
-            Verdict(rule.reason, 1 - e if rule is LOW_SCORE else CERTAIN),
-        )
-        for rule in RULES
-        if rule is not HOLDOUT and rule.concerns(campaign)
-    ]
+    rules = [rule for rule in RULES if rule is not HOLDOUT and rule.concerns(campaign)]
     return _Course(
         campaign,
-        tuple(steps),
+        _steps(rules, campaign),
+        _steps([rule for rule in rules if rule not in CUSTOMER_RULES], campaign),
         (Verdict(Reason.SHOW, 1 - h), Verdict(Reason.HOLDOUT, h)),
         (Verdict(Reason.EXPLORED, e * (1 - h)), Verdict(Reason.HOLDOUT, e * h)) if e else None,
+    )
+
+
+def _steps(rules: Sequence[Rule], campaign: Campaign) -> _Steps:
+    return tuple(
+        (
+            rule.quick(campaign) if rule.quick else rule.matches,
+            Verdict(rule.reason, 1 - campaign.exploration_rate if rule is LOW_SCORE else CERTAIN),
+        )
+        for rule in rules
     )
 
 

@@ -4,18 +4,14 @@ from typing import Final
 
 from services.decision.policy.campaign_rules import BUDGET_SPENT, CAMPAIGN_ENDED, PACED, SWITCHED_OFF
 from services.decision.policy.contact_rules import FREQUENCY_CAP, LISTENING_HOUR, MINIMUM_GAP
-from services.decision.policy.customer_rules import INACTIVE, LEVEL, NO_CONSENT, UNKNOWN_CUSTOMER, UNREAD_RULE
+from services.decision.policy.customer_rules import CUSTOMER_RULES
 from services.decision.policy.moment_rules import COOL_DOWN, FIRST_TRACKS, IN_STREAK
 from services.decision.policy.rule import Rule
 from services.decision.policy.score_rules import HOLDOUT, LOW_SCORE, NO_SCORE
 
 RULES: Final[tuple[Rule, ...]] = (
     SWITCHED_OFF,
-    UNREAD_RULE,
-    UNKNOWN_CUSTOMER,
-    INACTIVE,
-    LEVEL,
-    NO_CONSENT,
+    *CUSTOMER_RULES,
     COOL_DOWN,
     FREQUENCY_CAP,
     MINIMUM_GAP,

@@ -2,10 +2,11 @@
 
 from typing import Final
 
+from interlude.contacts.campaign import Campaign
 from services.decision.policy.changes import SCORE, Change, Way, campaign_change
 from services.decision.policy.facts import Facts, by_prior, click_probability, is_below, is_explored, threshold
 from services.decision.policy.reasons import UNREAD, Reason, Rung
-from services.decision.policy.rule import Rule
+from services.decision.policy.rule import Matches, Rule
 from services.decision.policy.texts import yes_no
 
 
@@ -33,6 +34,19 @@ def _no_probability_ways(facts: Facts) -> tuple[Way, ...]:
 
 def _is_low(facts: Facts) -> bool:
     return is_below(facts) and not is_explored(facts)
+
+
+def _low_score(campaign: Campaign) -> Matches:
+    rate = campaign.exploration_rate
+
+    def matches(facts: Facts) -> bool:
+        score, own = facts.score, facts.assignment.threshold
+        least = facts.model_threshold if own is None else own
+        if score is None or least is None:
+            return _is_low(facts)
+        return not score >= least and not facts.chance < rate
+
+    return matches
 
 
 def _score_text(facts: Facts) -> str:
@@ -71,6 +85,7 @@ LOW_SCORE: Final = Rule(
     "a higher score",
     ("arms", "prior_click_probability", "prior_threshold", "exploration_rate"),
     (Rung.FULL, Rung.PRIOR),
+    quick=_low_score,
 )
 HOLDOUT: Final = Rule(
     Reason.HOLDOUT,

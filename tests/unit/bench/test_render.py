@@ -1,6 +1,6 @@
 from typing import Any
 
-from bench.render import PEERS, render
+from bench.render import FRESHNESS, PEERS, render
 
 
 def _document(*figures: str) -> dict[str, Any]:
@@ -21,3 +21,8 @@ def test_each_figure_is_a_row() -> None:
 def test_the_peers_are_explained_where_they_were_measured() -> None:
     assert PEERS in render([_document("p50_vs_peers", "other")])
     assert PEERS not in render([_document("other")])
+
+
+def test_how_freshness_was_measured_is_told_where_it_was() -> None:
+    assert FRESHNESS in render([_document("events_per_second")])
+    assert FRESHNESS not in render([_document("other")])

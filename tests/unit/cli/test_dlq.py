@@ -4,11 +4,13 @@ import pytest
 
 from cli.dlq import count_letters, to_list, to_summary, to_text
 from cli.replaying import RoundFailed, replay_letters
+from interlude.servicekit.closed_letters import Run
 from interlude.servicekit.dead_letter_reading import DeadLetter
 from interlude.servicekit.errors import Unavailable
 from interlude.servicekit.producing import KafkaHeaders
 
 TOPIC = "listens.enricher.dlq"
+CUSTOMERS = "customers.enricher.dlq"
 
 
 class Sender:
@@ -41,17 +43,27 @@ def _letter(offset: int, stage: str = "parse", *, partition: int = 0, topic: str
 
 def test_letters_are_counted_by_stage_and_kind_of_error() -> None:
     counts = count_letters([_letter(1), _letter(22), _letter(3, "validate")])
-    assert to_list({TOPIC: counts, "customers.enricher.dlq": count_letters([])}).splitlines() == [
+    assert to_list({TOPIC: counts, CUSTOMERS: count_letters([])}, {TOPIC: 0, CUSTOMERS: 0}).splitlines() == [
         f"{TOPIC}: 3 open",
         "  2  parse     # is wrong",
         "  1  validate  # is wrong",
     ]
-    assert to_list({TOPIC: count_letters([])}) == "nothing is open in 1 topics of dead letters"
+    assert to_list({TOPIC: count_letters([])}, {TOPIC: 0}) == "nothing is open in 1 topics of dead letters"
+
+
+def test_what_was_replayed_is_listed_as_done() -> None:
+    listed = to_list({TOPIC: count_letters([_letter(1)]), CUSTOMERS: count_letters([])}, {TOPIC: 2, CUSTOMERS: 7})
+    assert listed.splitlines() == [
+        f"{TOPIC}: 1 open, 2 replayed or closed",
+        "  1  parse  # is wrong",
+        "",
+        f"{CUSTOMERS}: 0 open, 7 replayed or closed",
+    ]
 
 
 def test_many_kinds_of_errors_are_cut_off() -> None:
     letters = [_letter(1)._replace(error="x" * number) for number in range(1, 14)]
-    assert to_list({TOPIC: count_letters(letters)}).splitlines()[-1] == "  and 3 other kinds"
+    assert to_list({TOPIC: count_letters(letters)}, {TOPIC: 0}).splitlines()[-1] == "  and 3 other kinds"
 
 
 def test_a_letter_reads_with_its_provenance_and_cannot_steer_a_terminal() -> None:
@@ -80,15 +92,26 @@ def test_a_replay_sends_records_as_they_came_and_closes_them() -> None:
     done = replay_letters([_letter(4), _letter(5), _letter(9, partition=1)], TOPIC, None, sender)
     assert sender.sent == [("listens", b"42", b"v", [("a", b"1")])] * 3
     assert sender.flushed == 3
-    assert (done.replayed, done.left_out, done.closed) == (3, 0, {0: 6, 1: 10})
-    assert "Replaying twice is harmless" in to_summary(done, TOPIC, dry_run=False)
+    assert (done.replayed, done.left_out, done.closed) == (3, 0, {0: [Run(0, 5)], 1: [Run(0, 9)]})
+    assert "Replaying twice is harmless" in to_summary(done, TOPIC, 0, dry_run=False)
 
 
-def test_nothing_behind_a_letter_that_was_left_out_is_closed() -> None:
-    letters = [_letter(4), _letter(5, "validate"), _letter(6), _letter(2, partition=1)]
-    done = replay_letters(letters, TOPIC, "parse", Sender())
-    assert (done.replayed, done.left_out, done.still_listed, done.closed) == (3, 1, 1, {0: 5, 1: 3})
-    assert "1 of the replayed stay listed" in to_summary(done, TOPIC, dry_run=False)
+def test_letters_behind_one_that_was_left_out_are_closed_one_by_one() -> None:
+    stages = ["parse", "validate", "parse", "parse", "validate", "validate", "parse"]
+    letters = [_letter(offset, stage) for offset, stage in enumerate(stages, start=4)]
+    done = replay_letters([*letters, _letter(2, partition=1)], TOPIC, "parse", Sender())
+    assert (done.replayed, done.left_out) == (5, 3)
+    assert done.closed == {0: [Run(0, 4), Run(6, 7), Run(10, 10)], 1: [Run(0, 2)]}
+
+
+def test_a_letter_that_is_left_out_first_keeps_all_before_it_open() -> None:
+    done = replay_letters([_letter(4, "validate"), _letter(5)], TOPIC, "parse", Sender())
+    assert done.closed == {0: [Run(5, 5)]}
+
+
+def test_letters_that_could_not_be_noted_are_said_to_stay() -> None:
+    done = replay_letters([_letter(4)], TOPIC, None, Sender())
+    assert "3 of the replayed stay listed" in to_summary(done, TOPIC, 3, dry_run=False)
 
 
 def test_a_record_that_no_service_has_put_there_goes_nowhere() -> None:
@@ -96,7 +119,7 @@ def test_a_record_that_no_service_has_put_there_goes_nowhere() -> None:
     done = replay_letters([_letter(4, topic="decisions")], TOPIC, None, sender)
     assert sender.sent == []
     assert (done.foreign, done.closed) == (1, {})
-    assert to_summary(done, TOPIC, dry_run=False).splitlines() == [
+    assert to_summary(done, TOPIC, 0, dry_run=False).splitlines() == [
         f"{TOPIC}: 0 replayed, 1 left out",
         "1 of those left out say nothing of where they are from",
     ]
@@ -104,7 +127,7 @@ def test_a_record_that_no_service_has_put_there_goes_nowhere() -> None:
 
 def test_a_dry_run_counts_alone() -> None:
     done = replay_letters([_letter(4)], TOPIC, None, None)
-    assert to_summary(done, TOPIC, dry_run=True).startswith(f"{TOPIC}: 1 would be replayed, 0 left out")
+    assert to_summary(done, TOPIC, 0, dry_run=True).startswith(f"{TOPIC}: 1 would be replayed, 0 left out")
 
 
 @pytest.mark.parametrize("sender", [Sender(room=1), Sender(delivers=False)])

@@ -20,6 +20,7 @@ EXPOSITION = """\
 # TYPE interlude_enricher_events_total counter
 interlude_enricher_events_total{outcome="applied",topic="listens"} 40.0
 interlude_enricher_events_total{outcome="applied",topic="customers"} 2.0
+interlude_enricher_events_total{outcome="returned",topic="customers"} 9.0
 interlude_enricher_events_total{outcome="duplicate",topic="listens"} 3.0
 interlude_enricher_events_total{outcome="dead_lettered",topic="ad-events"} 1.0
 # HELP interlude_enricher_conflicts_total Conflicts.

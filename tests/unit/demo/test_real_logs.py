@@ -1,12 +1,13 @@
 """The loaders read the formats of the real logs and name every line that they leave out."""
 
+import tracemalloc
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from demo.load import load, report_bad_lines
-from demo.real_logs import LogsMissing, RealLogs, read_logs
+from demo.load import BadLines, load
+from demo.real_logs import LogsMissing, RealLogs, read_listens, read_logs
 from interlude.events.topics import Topic
 from interlude.servicekit.producing import KafkaHeaders
 from interlude.v1 import events_pb2 as pb
@@ -34,10 +35,14 @@ class RecordingSink:
 
 
 def logs_of(directory: Path, customers: str = CUSTOMER, listens: str = LISTEN, clicks: str = CLICK) -> RealLogs:
+    write_logs(directory, customers, listens, clicks)
+    return read_logs(directory, NOW_MS)
+
+
+def write_logs(directory: Path, customers: str = CUSTOMER, listens: str = LISTEN, clicks: str = CLICK) -> None:
     (directory / "cust.csv").write_bytes((HEADER + customers).encode())
     (directory / "tracks.csv").write_bytes(listens.encode())
     (directory / "clicks.csv").write_bytes(clicks.encode())
-    return read_logs(directory, NOW_MS)
 
 
 def test_a_customer_is_read(tmp_path: Path) -> None:
@@ -124,11 +129,15 @@ def test_customer_lines_are_numbered_with_the_header(tmp_path: Path) -> None:
     assert "Level" in logs.bad_lines[0].problem
 
 
-def test_bad_lines_are_reported_up_to_a_limit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    report_bad_lines(logs_of(tmp_path, listens="x\n" * 25))
+def test_bad_lines_are_named_up_to_a_limit_and_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_logs(tmp_path, listens="x\n" * 25 + LISTEN)
+    bad_lines = BadLines()
+    assert load(tmp_path, NOW_MS, RecordingSink(), bad_lines)[Topic.LISTENS] == 1
     told = capsys.readouterr().err.splitlines()
-    assert told[0].startswith("tracks.csv:1: ")
-    assert told[-1] == "and 5 more bad lines"
+    assert told[0] == "tracks.csv:1: 1 fields, expected 6"
+    assert len(told) == 21
+    assert told[-1] == "there are more bad lines, which are counted"
+    assert bad_lines.count == 25
 
 
 def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
@@ -137,8 +146,46 @@ def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_everything_is_sent_under_the_customers_key(tmp_path: Path) -> None:
+    write_logs(tmp_path)
     sink = RecordingSink()
-    sent = load(logs_of(tmp_path), sink)
+    sent = load(tmp_path, NOW_MS, sink, BadLines())
     assert sent == {Topic.CUSTOMERS: 1, Topic.LISTENS: 1, Topic.AD_EVENTS: 1}
     assert sink.records == [("customers", b"3"), ("listens", b"3"), ("ad-events", b"3")]
     assert sink.flushes == 1
+
+
+def test_nothing_is_sent_when_a_file_is_missing(tmp_path: Path) -> None:
+    write_logs(tmp_path)
+    (tmp_path / "clicks.csv").unlink()
+    sink = RecordingSink()
+    with pytest.raises(LogsMissing, match=r"clicks\.csv"):
+        load(tmp_path, NOW_MS, sink, BadLines())
+    assert sink.records == []
+
+
+def test_a_line_without_an_end_is_a_bad_line_and_the_next_one_counts(tmp_path: Path) -> None:
+    logs = logs_of(tmp_path, listens=LISTEN + "9" * 300_000 + "\n" + LISTEN)
+    assert len(logs.listens) == 2
+    assert [str(bad_line) for bad_line in logs.bad_lines] == ["tracks.csv:2: longer than 65536 bytes"]
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+def test_ids_are_those_of_the_place_in_the_file(tmp_path: Path, ending: str) -> None:
+    line = LISTEN.rstrip()
+    first, second = logs_of(tmp_path, listens=line + ending + line).listens
+    assert first.event_id.startswith("tracks/0/")
+    assert second.event_id == first.event_id.replace("/0/", f"/{len(line) + len(ending)}/")
+
+
+def test_a_large_file_is_never_in_memory_as_a_whole(tmp_path: Path) -> None:
+    write_logs(tmp_path, listens=LISTEN * 30_000)
+    size = (tmp_path / "tracks.csv").stat().st_size
+    bad_lines = BadLines()
+    tracemalloc.start()
+    try:
+        count = sum(1 for _ in read_listens(tmp_path, NOW_MS, bad_lines))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (count, bad_lines.count) == (30_000, 0)
+    assert peak < size / 4

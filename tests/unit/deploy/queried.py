@@ -6,6 +6,8 @@ from typing import Final
 from interlude.contacts.leases import Flow
 from services.decision.metrics import FRONT_ENDS, REFUSAL_CAUSES
 from services.decision.policy import Reason, Rung
+from services.enricher.handler import STREAMS
+from services.enricher.reconciliation import EventOutcome
 from services.sms.policy import Reason as SmsReason
 from tests.unit.deploy.promql import Expression, read_expression
 
@@ -19,7 +21,9 @@ _VALUES: Final[dict[tuple[str, str], frozenset[str]]] = {
     ("interlude_decision_front_refused_total", "cause"): frozenset(REFUSAL_CAUSES),
     ("interlude_decision_seconds_bucket", "method"): frozenset({"Decide", "DecideBatch", "Explain", "ReportOutcome"}),
     ("interlude_decision_budget_units_total", "way"): frozenset(Flow),
-    ("interlude_enricher_events_total", "outcome"): frozenset({"applied", "duplicate", "dead_lettered"}),
+    ("interlude_enricher_events_total", "outcome"): frozenset(EventOutcome),
+    ("interlude_enricher_events_total", "topic"): frozenset(STREAMS),
+    ("interlude_enricher_newest_applied_age_seconds", "topic"): frozenset(STREAMS),
     ("interlude_sms_budget_units_total", "flow"): frozenset(Flow),
     ("interlude_sms_campaign_documents_total", "result"): frozenset({"loaded", "refused"}),
     ("interlude_sms_requests_total", "status"): frozenset({"sent", "failed", "suppressed"}),

@@ -1,7 +1,10 @@
 """Every alert asks for what services export and leads to a page that exists."""
 
+import re
+import shutil
+import subprocess
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 import yaml
@@ -10,6 +13,8 @@ from devstack.places import REPOSITORY
 from docs.catalogue import exported_series
 from tests.unit.deploy.queried import faults
 
+PROMTOOL: Final = shutil.which("promtool")
+CASES: Final = Path(__file__).with_name("alert_cases.yaml")
 _RUNBOOKS = Path("docs/runbooks")
 _FILES = sorted((REPOSITORY / "deploy/alerts").glob("*.yaml"))
 _GROUPS = [group for file in _FILES for group in yaml.safe_load(file.read_text(encoding="utf-8"))["groups"]]
@@ -38,3 +43,27 @@ def test_no_runbook_is_left_without_its_alert() -> None:
 
 def test_alerts_have_names_of_their_own() -> None:
     assert len({rule["alert"] for rule in _RULES}) == len(_RULES)
+
+
+@pytest.mark.skipif(PROMTOOL is None, reason="alerts: no promtool on this machine (Debian: prometheus)")
+def test_alerts_ring_when_they_should_and_not_else() -> None:
+    checked = subprocess.run([PROMTOOL or "", "check", "rules", *_FILES], capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    tested = subprocess.run([PROMTOOL or "", "test", "rules", CASES], capture_output=True, text=True, check=False)
+    assert tested.returncode == 0, tested.stdout + tested.stderr
+
+
+def test_the_cases_are_about_alerts_that_exist() -> None:
+    cases = yaml.safe_load(CASES.read_text(encoding="utf-8"))["tests"]
+    named = {check["alertname"] for case in cases for check in case["alert_rule_test"]}
+    assert named <= {rule["alert"] for rule in _RULES}
+
+
+@pytest.mark.parametrize(
+    "name", ["DeadLetterLimitReached", "EnricherAbsent", "EnricherStalled", "EventsUnaccounted", "SmsAbsent"]
+)
+def test_commands_of_a_runbook_name_their_namespace(name: str) -> None:
+    runbook = (REPOSITORY / _RUNBOOKS / f"{name}.md").read_text(encoding="utf-8")
+    commands = re.findall(r"kubectl [^\n`]+", runbook)
+    assert commands
+    assert [command for command in commands if not command.startswith("kubectl -n interlude ")] == []

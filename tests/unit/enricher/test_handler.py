@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 from confluent_kafka import Message
 
+from interlude.servicekit.dead_letter_limit import DeadLetterLimit, TooManyDeadLetters
 from interlude.servicekit.errors import Unavailable
 from interlude.v1 import events_pb2 as pb
 from services.enricher.handler import EnricherHandler
@@ -27,14 +28,15 @@ class Enricher:
     def __post_init__(self) -> None:
         self.states = FakeStates(self.journal)
         self.outbox = FakeOutbox(self.journal)
-        self.metrics = EnricherMetrics()
-        self._handler = EnricherHandler(self.states, self.outbox, self.metrics, now_ms=lambda: self.now_ms)
+        self.metrics = EnricherMetrics(now_ms=lambda: NOW_MS)
+        limit = DeadLetterLimit(0.5, window_records=1000, minimum_records=20)
+        self._handler = EnricherHandler(self.states, self.outbox, self.metrics, limit, now_ms=lambda: self.now_ms)
 
     def handle(self, batch: Sequence[Message]) -> None:
         self._handler.handle(batch)
 
     def count(self, topic: str, outcome: str) -> float:
-        labels = {"topic": topic, "outcome": outcome}
+        labels = {"topic": topic, "partition": "0", "outcome": outcome}
         return self.metrics.registry.get_sample_value("interlude_enricher_events_total", labels) or 0.0
 
     def sample(self, name: str, **labels: str) -> float:
@@ -266,3 +268,34 @@ def test_an_event_more_than_five_minutes_ahead_is_a_dead_letter() -> None:
     enricher = Enricher()
     enricher.handle([_listen(0, minute=104), _listen(1, minute=106)])
     assert [offset for offset, _ in enricher.outbox.dead_letters] == [1]
+
+
+def test_a_batch_over_the_limit_of_dead_letters_is_left_as_it_is() -> None:
+    enricher = Enricher()
+    batch = [*(_garbage(offset) for offset in range(15)), *(_listen(offset) for offset in range(15, 25))]
+    for _ in range(2):
+        with pytest.raises(TooManyDeadLetters, match="15 of the last 25 records of listens"):
+            enricher.handle(batch)
+    assert (enricher.journal, enricher.states.kept) == ([], {})
+    assert enricher.sample("in_flight_events", topic="listens", partition="0") == 25
+    assert enricher.sample("received_total", topic="listens", partition="0") == 25
+
+
+def test_dead_letters_of_batches_before_count_towards_the_limit() -> None:
+    enricher = Enricher()
+    enricher.handle([_garbage(offset) for offset in range(19)])
+    with pytest.raises(TooManyDeadLetters):
+        enricher.handle([_garbage(19)])
+    enricher.handle([_listen(offset) for offset in range(20, 39)])
+    enricher.handle([_garbage(39), _listen(40)])
+    assert enricher.count("listens", "dead_lettered") == 20
+
+
+def test_the_newest_applied_event_has_an_age_and_a_duplicate_does_not_renew_it() -> None:
+    enricher = Enricher()
+    enricher.handle([_listen(0)])
+    again = _listen(0)
+    late = Message(topic="listens", partition=0, offset=1, key=again.key(), value=again.value(), timestamp=(1, NOW_MS))
+    enricher.handle([late])
+    assert enricher.count("listens", "duplicate") == 1
+    assert enricher.sample("newest_applied_age_seconds", topic="listens", partition="0") == pytest.approx(0.040)

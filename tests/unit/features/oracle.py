@@ -1,14 +1,14 @@
 """What the state of a listener should say, worked out the slow way: plain lists and sets, `datetime` for local time.
 
-Nothing of the code under test is used but the names of events and how many of them are kept.
+Nothing of the code under test is used but the types of events: numbers are written out, so that a change of one is noticed.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import combinations, pairwise
 from zoneinfo import ZoneInfo
 
-from interlude.features.schema import CONTACTS_KEPT, LISTENS_KEPT
 from interlude.features.state import AdEvent, AdEventKind, Erasure, Event, Listen, Profile
 
 _PARTS = ("morning", "afternoon", "evening", "night")
@@ -24,7 +24,7 @@ def kept_listens(events: Sequence[Event]) -> list[Listen]:
     after_ms = erased_at_ms(events)
     listens = [event for event in events if isinstance(event, Listen) and event.played_at_ms > after_ms]
     known = {(listen.played_at_ms, listen.event_hash): listen for listen in listens}
-    return [known[place] for place in sorted(known)][-LISTENS_KEPT:]
+    return [known[place] for place in sorted(known)][-100:]
 
 
 def kept_ad_events(events: Sequence[Event]) -> list[AdEvent]:
@@ -32,7 +32,7 @@ def kept_ad_events(events: Sequence[Event]) -> list[AdEvent]:
     after_ms = erased_at_ms(events)
     ad_events = [event for event in events if isinstance(event, AdEvent) and event.at_ms > after_ms]
     known = {(event.at_ms, event.event_hash): event for event in ad_events}
-    return [known[place] for place in sorted(known)][-CONTACTS_KEPT:]
+    return [known[place] for place in sorted(known)][-32:]
 
 
 def newest_profiles(events: Sequence[Event]) -> list[Profile]:
@@ -62,6 +62,29 @@ def closing_listens(listens: Iterable[Listen]) -> set[tuple[int, int]]:
         for first, _, last in combinations([listen for listen in ordered if listen.track_id == track_id], 3)
         if last.played_at_ms - first.played_at_ms <= 1_800_000
     }
+
+
+def interests(listens: Iterable[Listen]) -> dict[tuple[int, int], list[Listen]]:
+    """Of every track and event hash that closes an interest, the window: all that are in some three that it closes, oldest
+    first. In the order of the closing listens. Tries all triples; every event hash is there once."""
+    ordered = sorted(set(listens), key=lambda listen: (listen.played_at_ms, listen.event_hash))
+    windows: dict[int, set[Listen]] = {}
+    for track_id in {listen.track_id for listen in ordered}:
+        for first, second, last in combinations([listen for listen in ordered if listen.track_id == track_id], 3):
+            if last.played_at_ms - first.played_at_ms <= 1_800_000:
+                windows.setdefault(last.event_hash, set()).update((first, second, last))
+    return {
+        (listen.track_id, listen.event_hash): sorted(windows[listen.event_hash])
+        for listen in ordered
+        if listen.event_hash in windows
+    }
+
+
+def ages_seconds(times: list[int]) -> list[int]:
+    """How many whole seconds before the newest of `times`, at least, each of the newest 16 was, newest first."""
+    return [
+        math.ceil((times[-1] - at_ms) / 1000) for at_ms in reversed(times[-16:]) if times[-1] - at_ms < 2**32 * 1000
+    ]
 
 
 def session(listens: list[Listen]) -> list[Listen]:

@@ -50,6 +50,13 @@ def test_any_change_is_another_version(change: dict[str, Any]) -> None:
     assert replace(_MANIFEST, **change).version != _MANIFEST.version
 
 
+def test_what_tells_of_the_training_rows_is_part_of_the_version_only_where_it_is_there() -> None:
+    told = replace(_MANIFEST, training_summary={"mobile": {"edges": [0.5], "shares": [0.4, 0.6]}})
+    assert Manifest.from_json(told.to_json()) == told
+    assert told.version != _MANIFEST.version
+    assert b"training_summary" not in _MANIFEST.to_json()  # manifests of before keep their version
+
+
 def test_a_version_is_sixteen_hex_digits() -> None:
     assert len(_MANIFEST.version) == 16
     int(_MANIFEST.version, 16)

@@ -10,6 +10,7 @@ from confluent_kafka import Message
 from interlude.events.errors import InvalidEvent, Stage
 from interlude.events.topics import Topic
 from interlude.features.state import Erasure, Level
+from interlude.servicekit.dead_letter_limit import DeadLetterLimit, TooManyDeadLetters
 from interlude.servicekit.errors import Unavailable
 from interlude.v1 import events_pb2 as pb
 from services.sms.handler import ProfileChange, SmsHandler
@@ -80,14 +81,15 @@ def _request(customer_id: int, **fields: Any) -> FakeRecord:
     return FakeRecord(Topic.SMS_REQUESTS, b"%d" % customer_id, request.SerializeToString())
 
 
-def _handle(*records: FakeRecord, window: int = 2) -> list[tuple[str, Any]]:
-    seen = Seen()
+def _handle(*records: FakeRecord, window: int = 2, seen: Seen | None = None) -> list[tuple[str, Any]]:
+    seen = seen or Seen()
     handler = SmsHandler(
         directory=seen,
         seal=seen,
         dispatcher=seen,
         outbox=seen,
         metrics=SmsMetrics(),
+        limit=DeadLetterLimit(0.5, window_records=1000, minimum_records=20),
         now_ms=lambda: NOW_MS,
         window=window,
         now_seconds=seen.now_seconds,
@@ -157,3 +159,11 @@ def test_json_is_taken_as_well() -> None:
 def test_a_batch_that_takes_long_is_left_for_a_while() -> None:
     with pytest.raises(Unavailable, match="slow"):
         _handle(*(_request(customer_id) for customer_id in range(1, 10)))
+
+
+def test_over_the_limit_of_dead_letters_nothing_of_the_batch_is_done() -> None:
+    seen = Seen()
+    bad = [FakeRecord(Topic.SMS_REQUESTS, b"1", b"\xff") for _ in range(11)]
+    with pytest.raises(TooManyDeadLetters, match="11 of the last 20 records of sms-requests"):
+        _handle(*bad, _customer(1), *(_request(number) for number in range(9)), seen=seen)
+    assert seen.calls == []

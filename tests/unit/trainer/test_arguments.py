@@ -2,8 +2,10 @@
 
 import pytest
 
-from services.trainer.arguments import USAGE, build_parser, to_request, to_row_rule
+from services.trainer.arguments import USAGE, build_parser, to_decision_rule, to_request, to_row_rule
+from services.trainer.decision_rows import DecisionRule
 from services.trainer.history import RowKind, RowRule
+from services.trainer.lake.reading import ALL_DAYS, Days
 from services.trainer.linear import Algorithm
 
 
@@ -19,6 +21,9 @@ from services.trainer.linear import Algorithm
         "train --features-file a --regularisations 0,-1",
         "train --features-file a --algorithms forest",
         "train --features-file a --attribution-hours 0",
+        "train --rows decisions --since yesterday",
+        "lake",
+        "lake fly",
         "audience",
         "promote",
     ],
@@ -50,3 +55,18 @@ def test_equal_numbers_of_folds_are_one_split_so_that_nothing_is_fitted_twice() 
     request = to_request(build_parser().parse_args(["train", "--features-file", "a", "--folds", "3"]))
     assert request.plan.tuning == request.plan.measuring
     assert len(request.plan.splits) == 1
+
+
+def test_decisions_of_the_lake() -> None:
+    parse = build_parser().parse_args
+    days = ["--since", "2026-01-01", "--until", "2026-01-31"]
+    some = parse(["train", "--rows", "decisions", "--campaign", "x", *days, "--attribution-hours", "1"])
+    assert to_decision_rule(some) == DecisionRule("x", 3_600_000, Days("2026-01-01", "2026-01-31"))
+    assert to_decision_rule(parse(["train", "--rows", "decisions", "--campaign", "x"])).days == ALL_DAYS
+
+
+@pytest.mark.parametrize(
+    ("line", "lake"), [("", None), ("--lake", ""), ("--lake s3a://bucket/lake", "s3a://bucket/lake")]
+)
+def test_the_lake_is_asked_for_by_name_or_by_its_url(line: str, lake: str | None) -> None:
+    assert build_parser().parse_args(["train", "--rows", "impressions", *line.split()]).lake == lake
