@@ -1,6 +1,6 @@
 # Everything a person runs. `make` alone lists it. The logic is in Python: nothing here is longer than a command.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-exhaustive lint bench bench-freshness bench-policy chaos proto locks up down docs measured images k8s clean
+.PHONY: help setup demo test test-exhaustive lint bench bench-freshness bench-policy bench-learning chaos proto locks up down docs measured images k8s clean
 PYTHON ?= python3
 VENV := .venv/bin
 
@@ -36,7 +36,10 @@ bench-freshness: setup  ## produced to readable in Redis beside Spark, and event
 bench-policy: setup  ## whether caps, budgets, replays, explanations and shares hold; ONLY="races cost" for some
 	@$(VENV)/python -m bench.policy $(ONLY)
 
-chaos: setup  ## break things under load and measure what becomes of answers; QUICK=1, ONLY="overload redis identity swaps"
+bench-learning: setup  ## whether learning can be trusted, against a world whose truth is known; DATA=directory, ONLY="loop"
+	@$(VENV)/python -m bench.learning $(if $(DATA),--data "$(DATA)") $(ONLY)
+
+chaos: setup  ## break things under load and measure what becomes of answers; QUICK=1, ONLY="overload redis identity swaps enricher"
 	@$(VENV)/python -m bench.chaos $(if $(QUICK),--quick) $(if $(FRONT),--front $(FRONT)) $(ONLY)
 
 proto: setup  ## generate interlude/v1 from proto/

@@ -69,8 +69,8 @@ TYPES: Final = (
     ListenerType(0.32, Habits(0.12, 0.18, 0.52, 0.18, 0.55, 0.75)),  # after work
     ListenerType(0.18, Habits(0.08, 0.12, 0.28, 0.52, 0.65, 0.60)),  # night owls, playing their favourites
 )
-_DAY_PART_CONCENTRATION: Final = 45.0
-_SHARE_CONCENTRATION: Final = 25.0
+DAY_PART_CONCENTRATION: Final = 45.0
+SHARE_CONCENTRATION: Final = 25.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ def bayes_error(listeners: Iterable[Listener]) -> float:
 
 
 def _draw_habits(chance: random.Random, mean: Habits) -> Habits:
-    weights = [chance.gammavariate(_DAY_PART_CONCENTRATION * part, 1.0) for part in mean[:4]]
+    weights = [chance.gammavariate(DAY_PART_CONCENTRATION * part, 1.0) for part in mean[:4]]
     morning, afternoon, evening, night = (weight / sum(weights) for weight in weights)
     return Habits(
         morning, afternoon, evening, night, _draw_share(chance, mean.mobile), _draw_share(chance, mean.unique)
@@ -123,4 +123,4 @@ def _draw_habits(chance: random.Random, mean: Habits) -> Habits:
 
 
 def _draw_share(chance: random.Random, mean: float) -> float:
-    return chance.betavariate(_SHARE_CONCENTRATION * mean, _SHARE_CONCENTRATION * (1 - mean))
+    return chance.betavariate(SHARE_CONCENTRATION * mean, SHARE_CONCENTRATION * (1 - mean))

@@ -19,6 +19,7 @@ QUICKLY: Final = (
     *("--folds", "3", "--tuning-folds", "3"),
     *("--regularisations", "0.001,0.01"),
     *("--svm-iterations", "25"),
+    *("--class-weights", "plain"),
 )
 """Few folds, values and steps: enough for an honest number, quick enough to watch."""
 
@@ -26,6 +27,7 @@ TENFOLD: Final = (
     *("--folds", "10", "--tuning-folds", "3"),
     *("--regularisations", "0.0001,0.001"),
     *("--svm-iterations", "50"),
+    *("--class-weights", "plain"),
 )
 """Ten folds, as the error of the public features file is usually told."""
 
@@ -33,6 +35,7 @@ AGAIN: Final = (
     *("--folds", "3", "--tuning-folds", "3"),
     *("--regularisations", "0.0001,0.001"),
     *("--svm-iterations", "25"),
+    *("--class-weights", "plain"),
 )
 """A retraining on the public features file: as little regularised as the model that it is to replace, or the gate sees it."""
 

@@ -53,6 +53,8 @@ class FaultyProxy:
     def __init__(self, url: str, *, slow_seconds: float = 0.02) -> None:
         """`url` has host and port."""
         self.choice: Choice = always(Fault.NONE)
+        self.watch: Callable[[bytes], None] = lambda _data: None
+        """Sees each piece that comes back, and holds it up for as long as it takes."""
         target = urlsplit(url)
         self._target = (str(target.hostname), target.port or 0)
         self._slow_seconds = slow_seconds
@@ -96,8 +98,8 @@ class FaultyProxy:
         for each in (client, server):
             each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for thread in (
-            threading.Thread(target=self._pump, args=(client, server, always(Fault.NONE)), daemon=True),
-            threading.Thread(target=self._pump, args=(server, client, self._chosen), daemon=True),
+            threading.Thread(target=self._pump, args=(client, server, always(Fault.NONE), _ignore), daemon=True),
+            threading.Thread(target=self._pump, args=(server, client, self._chosen, self._watched), daemon=True),
         ):
             self._threads.append(thread)
             thread.start()
@@ -106,9 +108,13 @@ class FaultyProxy:
         """What the choice of this moment says: it may have changed since the connection was made."""
         return self.choice()
 
-    def _pump(self, source: socket.socket, sink: socket.socket, choice: Choice) -> None:
+    def _watched(self, data: bytes) -> None:
+        self.watch(data)
+
+    def _pump(self, source: socket.socket, sink: socket.socket, choice: Choice, watch: Callable[[bytes], None]) -> None:
         with suppress(OSError):
             while data := source.recv(_CHUNK_BYTES):
+                watch(data)
                 fault = choice()
                 if fault is Fault.RESET:
                     _reset(sink)
@@ -120,6 +126,10 @@ class FaultyProxy:
         for each in (source, sink):
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
+
+
+def _ignore(_data: bytes) -> None:
+    """What goes there is not looked at."""
 
 
 def _reset(connection: socket.socket) -> None:

@@ -119,6 +119,11 @@ def server_properties(port: int, controller_port: int, data: Path) -> str:
         # A group of one need not wait for others, and a test may declare a killed member dead after a second.
         "group.initial.rebalance.delay.ms": 0,
         "group.min.session.timeout.ms": 1000,
+        # The same for groups that Kafka itself shares partitions out to; it would wait up to 5 s to tell a member.
+        "group.consumer.min.session.timeout.ms": 1000,
+        "group.consumer.session.timeout.ms": 10_000,
+        "group.consumer.min.heartbeat.interval.ms": 100,
+        "group.consumer.heartbeat.interval.ms": 500,
         # A killed broker may come back at once: the controller forgets its last life after this time.
         "broker.session.timeout.ms": 1500,
         "broker.heartbeat.interval.ms": 250,

@@ -52,12 +52,22 @@ class Server(Protocol):
 class Stack:
     """Running parts. Ports and data directories stay the same until the end, over any kill and restart."""
 
-    def __init__(self, parts: Collection[Part], directory: Path, log_directory: Path, smsc: SmscSettings) -> None:
+    def __init__(
+        self,
+        parts: Collection[Part],
+        directory: Path,
+        log_directory: Path,
+        smsc: SmscSettings,
+        *,
+        durable_redis: bool = False,
+    ) -> None:
         """Use `Stack.start`. The quick parts start while Kafka prepares its storage."""
         self.directory: Final = directory
         self.log_directory: Final = log_directory
         self._servers: Final[dict[Part, Server]] = {}
-        self._redis = RedisServer(directory / "redis", log_directory) if Part.REDIS in parts else None
+        self._redis = None
+        if Part.REDIS in parts:
+            self._redis = RedisServer(directory / "redis", log_directory, durable=durable_redis)
         self._smsc = SmscServer(directory / "smsc", log_directory, smsc) if Part.SMSC in parts else None
         self._kafka = _kafka_server(directory / "kafka", log_directory) if Part.KAFKA in parts else None
         for part, server in ((Part.KAFKA, self._kafka), (Part.REDIS, self._redis), (Part.SMSC, self._smsc)):
@@ -72,16 +82,19 @@ class Stack:
         *,
         log_directory: Path | None = None,
         smsc: SmscSettings | None = None,
+        durable_redis: bool = False,
     ) -> Iterator["Stack"]:
         """Starts `parts`, waits until all answer, and ends them on every way out of the block, SIGTERM included.
 
+        A `durable_redis` has after a kill what it had before.
         `log_directory`: one log a part; default a new folder in var/log. Call it in the main thread.
         Raises ProcessFailed with the end of its log when a part does not come up, JavaMissing, JarsFailed.
         """
         with ExitStack() as cleanup:
             cleanup.enter_context(ended_by_signals())
             directory = cleanup.enter_context(temporary_workspace())
-            stack = cls(parts, directory, log_directory or new_log_directory(), smsc or SmscSettings())
+            logs, operator = log_directory or new_log_directory(), smsc or SmscSettings()
+            stack = cls(parts, directory, logs, operator, durable_redis=durable_redis)
             cleanup.callback(stack._kill_all)
             stack._start_all()
             yield stack

@@ -20,14 +20,15 @@ _ON_PATH: Final = ("valkey-server", "redis-server")
 
 
 class RedisServer:
-    """A server on a free port that keeps nothing on disk: what it held is gone after a restart."""
+    """A server on a free port. What it held is gone after a restart, unless it is `durable`: then each write is in a file before
+    it is answered, and only the machine's own end can take it away."""
 
-    def __init__(self, directory: Path, log_directory: Path) -> None:
+    def __init__(self, directory: Path, log_directory: Path, *, durable: bool = False) -> None:
         """`directory` is created for it alone."""
         directory.mkdir(parents=True)
         self._port: Final = free_port()
         command = [find_server(), "--port", str(self._port), "--bind", LOOPBACK, "--dir", str(directory)]
-        command += ["--save", "", "--appendonly", "no", "--databases", str(DATABASES)]
+        command += ["--save", "", "--appendonly", "yes" if durable else "no", "--databases", str(DATABASES)]
         self.process: Final = ChildProcess("redis", command, log=log_directory / "redis.log")
 
     @property

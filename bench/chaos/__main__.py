@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from bench.chaos import identity, overload, redis_faults, swaps
-from bench.chaos.findings import Finding, render
+from bench.chaos.enricher import scenario as enricher
+from bench.chaos.findings import Finding
 from bench.chaos.ground import Ground, say
-from bench.chaos.sizes import FULL, QUICK
-from bench.measured import read_figures, write_figures
+from bench.chaos.publishing import publish
+from bench.chaos.sizes import ENRICHER_FULL, ENRICHER_QUICK, FULL, QUICK
 from devstack.crates import BuildFailed
 from services.decision import native_front
 
-NAME: Final = "chaos"
 Scenario = Callable[[Ground, str], list[Finding]]
 SCENARIOS: Final[Mapping[str, Scenario]] = {
     "overload": overload.measure,
@@ -21,6 +21,8 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
     "identity": identity.measure,
     "swaps": swaps.measure,
 }
+"""Of the decision service, each on each front."""
+ENRICHER: Final = "enricher"
 
 
 def measure_all(ground: Ground, scenarios: list[str], fronts: list[str]) -> list[Finding]:
@@ -34,28 +36,37 @@ def measure_all(ground: Ground, scenarios: list[str], fronts: list[str]) -> list
     return findings
 
 
-def main() -> None:
-    """Run the scenarios."""
-    parser = argparse.ArgumentParser(prog="python -m bench.chaos", description=__doc__)
-    parser.add_argument("scenarios", nargs="*", help=f"some of: {', '.join(SCENARIOS)}; without any, all")
-    parser.add_argument("--quick", action="store_true", help="less of everything: three minutes instead of fifteen")
-    parser.add_argument("--front", choices=("native", "grpcio"), help="only this one")
-    arguments = parser.parse_args()
-    unknown = set(arguments.scenarios) - set(SCENARIOS)
-    if unknown:
-        parser.error(f"there is no scenario {', '.join(sorted(unknown))}; there are {', '.join(SCENARIOS)}")
-    fronts = [arguments.front] if arguments.front else ["native", "grpcio"]
+def measure_decisions(scenarios: list[str], front: str | None, *, quick: bool) -> list[Finding]:
+    """The scenarios of the decision service, on one ground. Raises BuildFailed."""
+    fronts = [front] if front else ["native", "grpcio"]
     if not native_front.AVAILABLE:
         print("chaos: the native front is not installed, so only grpcio is measured (`make setup` says why)")
         fronts = ["grpcio"]
+    with Ground.start(QUICK if quick else FULL) as ground:
+        return measure_all(ground, scenarios, fronts)
+
+
+def main() -> None:
+    """Run the scenarios."""
+    known = [*SCENARIOS, ENRICHER]
+    parser = argparse.ArgumentParser(prog="python -m bench.chaos", description=__doc__)
+    parser.add_argument("scenarios", nargs="*", help=f"some of: {', '.join(known)}; without any, all")
+    parser.add_argument("--quick", action="store_true", help="less of everything: five minutes instead of twenty-five")
+    parser.add_argument("--front", choices=("native", "grpcio"), help="only this one")
+    asked = parser.parse_args()
+    unknown = set(asked.scenarios) - set(known)
+    if unknown:
+        parser.error(f"there is no scenario {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+    scenarios = asked.scenarios or known
+    findings: list[Finding] = []
     try:
-        with Ground.start(QUICK if arguments.quick else FULL) as ground:
-            findings = measure_all(ground, arguments.scenarios or list(SCENARIOS), fronts)
+        if of_decisions := [name for name in scenarios if name != ENRICHER]:
+            findings += measure_decisions(of_decisions, asked.front, quick=asked.quick)
     except BuildFailed as error:
         raise SystemExit(f"chaos: {error}") from error
-    # What was not measured now stays, as long as it is of the same commit.
-    figures = read_figures(NAME) | {finding.name: finding.to_figure() for finding in findings}
-    print(f"\n{render(findings)}\n\nwrote {write_figures(NAME, figures)}; `make measured` renders it")
+    if ENRICHER in scenarios:
+        findings += enricher.measure(ENRICHER_QUICK if asked.quick else ENRICHER_FULL)
+    publish(findings)
 
 
 if __name__ == "__main__":

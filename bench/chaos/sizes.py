@@ -33,6 +33,79 @@ class Sizes:
     """Swaps until memory is measured the first time."""
 
 
+@dataclass(frozen=True, slots=True)
+class EnricherSizes:
+    """Of what is done to enrichers."""
+
+    customers: int
+    partitions: int
+    events: int
+    """Folded while members are killed."""
+    kills: int
+    leave_every: int
+    """Kills between two members that leave (SIGTERM) for others to join."""
+    hang_every: int
+    """Kills between two members that hang (SIGSTOP) until others have their partitions, and then go on."""
+    events_per_second: float
+    """While Redis and Kafka break."""
+    burst_events: int
+    """Besides, at the beginning of each outage."""
+    redis_stop_seconds: float
+    kafka_stop_seconds: float
+    down_seconds: float
+    """From a kill of Redis or Kafka to their start."""
+    calm_seconds: float
+    """Before and after each outage."""
+
+
+ENRICHER_FULL: Final = EnricherSizes(
+    customers=3000,
+    partitions=6,
+    events=200_000,
+    kills=50,
+    leave_every=5,
+    hang_every=10,
+    events_per_second=1000,
+    burst_events=50_000,
+    redis_stop_seconds=20,
+    kafka_stop_seconds=15,
+    down_seconds=2,
+    calm_seconds=4,
+)
+"""About ten minutes."""
+
+ENRICHER_QUICK: Final = EnricherSizes(
+    customers=1000,
+    partitions=6,
+    events=40_000,
+    kills=10,
+    leave_every=3,
+    hang_every=5,
+    events_per_second=1000,
+    burst_events=20_000,
+    redis_stop_seconds=5,
+    kafka_stop_seconds=4,
+    down_seconds=1,
+    calm_seconds=2,
+)
+"""About two minutes."""
+
+ENRICHER_TINY: Final = EnricherSizes(
+    customers=200,
+    partitions=4,
+    events=8000,
+    kills=3,
+    leave_every=2,
+    hang_every=3,
+    events_per_second=400,
+    burst_events=4000,
+    redis_stop_seconds=2,
+    kafka_stop_seconds=2,
+    down_seconds=0.2,
+    calm_seconds=0.5,
+)
+"""To see that it works at all."""
+
 FULL: Final = Sizes(
     customers=100_000,
     capacity_seconds=4,

@@ -14,7 +14,7 @@ from bench.freshness.watching import Watch, watch_all
 from bench.processes import ProcessorMeter
 from devstack.process import ChildProcess
 
-_OPENING_LISTENS: Final = 180
+_OPENING_LISTENS: Final = 240
 _OPENING_EVERY_SECONDS: Final = 1.0
 _READY_SECONDS: Final = 60.0
 _LATE_SECONDS: Final = 60

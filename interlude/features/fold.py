@@ -62,10 +62,10 @@ def fold(state: ListenerState, event: Event) -> Folded:
     return _fold_profile(state, event)
 
 
-def advance(state: ListenerState, stream: Stream, offset: int) -> ListenerState:
-    """`state` marked as including everything of `stream` up to and with `offset`."""
+def advance(state: ListenerState, stream: Stream, position: int) -> ListenerState:
+    """`state` marked as including everything of `stream` up to and with `position`."""
     offsets = list(state.offsets)
-    offsets[stream] = offset
+    offsets[stream] = position
     return state._replace(offsets=tuple(offsets))
 
 

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 
 class Stream(IntEnum):
-    """The topics whose events are taken into a state; the value is the place of its offset in `ListenerState.offsets`."""
+    """The topics whose events are taken into a state; the value is the place of its position in `ListenerState.offsets`."""
 
     LISTENS = 0
     AD_EVENTS = 1
@@ -21,6 +21,8 @@ class Stream(IntEnum):
     SMS_EVENTS = 3
 
 
+_OFFSET_BITS: Final = 40
+"""A trillion records of one partition, and eight million partitions."""
 NOTHING_APPLIED: Final = -1
 NO_OFFSETS: Final[tuple[int, ...]] = (NOTHING_APPLIED,) * len(Stream)
 NEVER_ERASED: Final = -1
@@ -125,7 +127,7 @@ class AdEvents(NamedTuple):
 
 
 class ListenerState(NamedTuple):
-    """Everything known of one listener, and the newest Kafka offset per `Stream` that it includes."""
+    """Everything known of one listener, and per `Stream` the newest `log_position` that it includes."""
 
     offsets: tuple[int, ...] = NO_OFFSETS
     profile: Profile | None = None
@@ -133,6 +135,17 @@ class ListenerState(NamedTuple):
     ad_events: AdEvents = AdEvents()
     erased_at_ms: int = NEVER_ERASED
     """The newest erasure: nothing kept is of this instant or before."""
+
+
+def log_position(partition: int, offset: int) -> int:
+    """Where a record stands, as one number that rises from each of a customer's events to the next of the topic: also over a
+    growth of the topic to a multiple of its partitions, which leaves customers where they are or takes them to higher numbers."""
+    return partition << _OFFSET_BITS | offset
+
+
+def partition_at(position: int) -> int:
+    """The partition of a `log_position`; -1 for `NOTHING_APPLIED`."""
+    return position >> _OFFSET_BITS
 
 
 def hash_id(text: str) -> int:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+_RECONNECT_MS: Final = 1000
 _MESSAGES_AHEAD: Final = 20_000
 _BYTES_AT_ONCE: Final = 2**20
 """Of one partition in one answer: what lies in the queue passes its limit by no more than this for each partition."""
@@ -54,6 +55,8 @@ def client_configuration(settings: ConsumerSettings) -> dict[str, str | int | bo
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
         "allow.auto.create.topics": False,
+        # A Kafka that comes back is found within a second, not ten.
+        "reconnect.backoff.max.ms": _RECONNECT_MS,
         "fetch.wait.max.ms": settings.fetch_wait_ms,
         "fetch.min.bytes": 1,
         "max.partition.fetch.bytes": _BYTES_AT_ONCE,

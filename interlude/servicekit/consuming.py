@@ -10,9 +10,10 @@ from contextvars import copy_context
 from typing import Final, Protocol
 
 import structlog
-from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from interlude.servicekit.consumer_settings import ConsumerSettings, GroupProtocol, client_configuration
+from interlude.servicekit.deafness import Deafness
 from interlude.servicekit.equal_partitions import await_equal_partitions
 from interlude.servicekit.errors import Unavailable
 from interlude.servicekit.offset_commits import OffsetCommits
@@ -52,14 +53,20 @@ class ConsumerLoop:
         self._health = health
         self._placement = placement
         self._stop = threading.Event()
+        self._connect()
+
+    def _connect(self) -> None:
+        """A client of Kafka that owns nothing yet."""
+        settings = self._settings
         self._pending: list[Message] = []
-        self._consumer = Consumer(client_configuration(settings), logger=logging.getLogger("kafka"))
-        self._commits = OffsetCommits(
-            self._consumer, settings.commit_interval_ms, placement.metadata if placement else lambda: ""
-        )
+        configuration = {**client_configuration(settings), "on_commit": self._committed}
+        self._consumer = Consumer(configuration, logger=logging.getLogger("kafka"))
+        self._deafness = Deafness()
+        metadata = self._placement.metadata if self._placement else lambda: ""
+        self._commits = OffsetCommits(self._consumer, settings.commit_interval_ms, metadata)
         self._flow = PartitionFlow(
             self._consumer,
-            health,
+            self._health,
             settings.first_topics,
             incremental=settings.protocol is GroupProtocol.CONSUMER,
         )
@@ -75,9 +82,7 @@ class ConsumerLoop:
         """
         self._stop = stop
         await_equal_partitions(self._consumer, self._settings.topics, self._health, stop)
-        self._consumer.subscribe(
-            list(self._settings.topics), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
-        )
+        self._subscribe()
         try:
             while not stop.is_set():
                 self._health.beat()
@@ -87,6 +92,7 @@ class ConsumerLoop:
                     self._rewind(reason)
                 self._commits.commit_when_due()
                 self._flow.release_held()
+                self._reconnect_when_deaf()
         finally:
             self._leave()
 
@@ -109,10 +115,28 @@ class ConsumerLoop:
         self._commits.restart(starts)
         self._flow.restart(starts)
 
+    def _subscribe(self) -> None:
+        self._consumer.subscribe(
+            list(self._settings.topics), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
+        )
+
+    def _reconnect_when_deaf(self) -> None:
+        """Begin again with another client where this one hears nothing of Kafka any more. What was not committed is repeated."""
+        if not self._deafness.is_total(self._consumer):
+            return
+        log.warning("reconnecting")
+        self._health.unready("Kafka")
+        deaf = self._consumer
+        self._connect()
+        # It may wait for ever for an answer to its leave; Kafka ends its session without one.
+        threading.Thread(target=deaf.close, name="deaf", daemon=True).start()
+        self._subscribe()
+
     def _poll_batch(self) -> list[Message]:
         first = self._consumer.poll(_FIRST_RECORD_SECONDS)
         if first is None:
             return []
+        self._deafness.heard()
         records = [first, *self._consumer.consume(self._settings.max_records - 1, 0)]
         records = [record for record in records if self._is_record(record)]
         # Partitions may be revoked while records are collected: committing for them would rewind their next owner.
@@ -150,6 +174,7 @@ class ConsumerLoop:
         record = self._consumer.poll(_RETRY_SECONDS)
         if record is not None and self._is_record(record):
             self._pending.append(record)  # fetched before the pause took hold
+        self._reconnect_when_deaf()
 
     def _leave(self) -> None:
         """Commit and leave the group, in a thread: both calls would wait for ever for a Kafka that hangs."""
@@ -165,21 +190,32 @@ class ConsumerLoop:
         self._commits.commit_and_wait()
         self._consumer.close()
 
-    def _assigned(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+    def _committed(self, error: KafkaError | None, _partitions: list[TopicPartition]) -> None:
+        if error is not None:
+            self._commits.failed(error)
+
+    def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        if consumer is not self._consumer:
+            return  # one that was given up
         log.info("partitions assigned", partitions=sorted(f"{p.topic}/{p.partition}" for p in partitions))
         if self._placement:
             partitions = starts_of(self._consumer, self._placement, partitions, self._health, self._stop)
         self._flow.take(partitions)
 
-    def _revoked(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+    def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        if consumer is not self._consumer:
+            return
         log.info("partitions revoked", count=len(partitions))
         self._commits.commit()  # or their next owner would begin with what is done
         self._give(partitions)
 
-    def _lost(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+    def _lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        if consumer is not self._consumer:
+            return
         # They have other owners already, who may have committed: nothing is committed for them any more.
         log.warning("partitions lost", count=len(partitions))
         self._give(partitions)
+        self._health.unready("Kafka: it gave our partitions to others, or does not answer")
 
     def _give(self, partitions: list[TopicPartition]) -> None:
         gone = places_of(partitions)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 
 import structlog
-from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from interlude.servicekit.records import Place, offset_after, place_of
 
@@ -45,6 +45,11 @@ class OffsetCommits:
         """Tell Kafka all of it, and wait for its answer."""
         self._send(wait=True)
 
+    def failed(self, error: KafkaError) -> None:
+        """Kafka did not take what it was told last: tell it again, also when nothing more is handled."""
+        log.warning("commit failed", error=error.name())
+        self._uncommitted = True
+
     def forget(self, places: set[Place]) -> None:
         """Those belong to somebody else, who commits for them from now on."""
         self._handled = {place: end for place, end in self._handled.items() if place not in places}
@@ -66,5 +71,5 @@ class OffsetCommits:
             else:
                 self._consumer.commit(offsets=offsets, asynchronous=True)
         except KafkaException as error:
-            # The batch is repeated after a restart, which handlers allow for; the next commit covers this one.
-            log.warning("commit failed", error=error.args[0].name())
+            # Should it come to a restart before, the batch is repeated, which handlers allow for.
+            self.failed(error.args[0])

@@ -10,6 +10,7 @@ from typing import Final
 
 from confluent_kafka import KafkaError, Message, Producer
 
+from interlude.servicekit.deafness import Deafness
 from interlude.servicekit.errors import Unavailable
 
 RECORD_BYTES_LIMIT: Final = 4 * 1024 * 1024
@@ -44,7 +45,8 @@ class RecordProducer:
         self._on_undelivered = on_undelivered
         self._keep = keep
         self._undelivered = 0
-        settings = {
+        self._niceness = niceness
+        self._settings: dict[str, str | int | bool] = {
             "bootstrap.servers": bootstrap,
             "client.id": client_id,
             "partitioner": partitioner,
@@ -58,7 +60,8 @@ class RecordProducer:
             "queue.buffering.max.messages": 100_000,
             "queue.buffering.max.kbytes": 128 * 1024,
         }
-        self._producer = _started_with(niceness, lambda: Producer(settings, logger=logging.getLogger("kafka")))
+        self._producer = self._start()
+        self._deafness = Deafness()
 
     def send(self, topic: str, key: bytes | None, value: bytes | None, headers: KafkaHeaders | None = None) -> bool:
         """Queue one record and return at once; False when the queue is full and the record was dropped."""
@@ -76,9 +79,15 @@ class RecordProducer:
         return True
 
     def flush(self, timeout_seconds: float) -> None:
-        """Wait until everything queued is in Kafka. Raises `Unavailable` when some of it is not, in time or at all."""
+        """Wait until everything queued is in Kafka. Raises `Unavailable` when some of it is not, in time or at all: then it is
+        dropped where Kafka's client hears nothing any more, and there is another client."""
         before = self._undelivered
         waiting = self._producer.flush(timeout_seconds)
+        if not waiting:
+            self._deafness.heard()
+        elif self._deafness.is_total(self._producer):
+            self.give_up()
+            self._producer, self._deafness, waiting = self._start(), Deafness(), 0
         if waiting or self._undelivered > before:
             raise Unavailable(f"{waiting + self._undelivered - before} records are not in Kafka")
 
@@ -91,6 +100,9 @@ class RecordProducer:
         """Serve delivery reports until `stop`; for a thread of its own where nobody calls `flush` regularly."""
         while not stop.is_set():
             self._producer.poll(_POLL_SECONDS)
+
+    def _start(self) -> Producer:
+        return _started_with(self._niceness, lambda: Producer(self._settings, logger=logging.getLogger("kafka")))
 
     def _delivered(self, error: KafkaError | None, message: Message) -> None:
         if error is None:

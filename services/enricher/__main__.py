@@ -67,6 +67,9 @@ def build_loop(
         session_timeout_ms=settings.session_timeout_ms,
         # A replay has to know who was erased before it folds, and publishes, anything of them.
         first_topics=(Topic.CUSTOMERS,),
+        protocol=settings.group_protocol,
+        instance_id=settings.instance_id,
+        fetched_kib=settings.fetched_kib,
     )
     return ConsumerLoop(consumer, handler, health, current, on_batch_lost=metrics.reconciliation.abandon)
 

@@ -5,38 +5,44 @@ from typing import NamedTuple
 
 from interlude.features.fold import Outcome, advance, fold
 from interlude.features.interest import Interest, interests_found
-from interlude.features.state import Event, Listen, ListenerState, Stream
+from interlude.features.state import Event, Listen, ListenerState, Stream, partition_at
 
 
 class Arrival(NamedTuple):
-    """One event as it arrived. `arrived_ms` is its record's timestamp, epoch ms; `partition` is counted by, no more."""
+    """One event as it arrived. `position` is its record's `log_position`, `arrived_ms` its timestamp, epoch ms."""
 
     stream: Stream
-    offset: int
+    position: int
     arrived_ms: int
     event: Event
-    partition: int = 0
 
 
 class FoldedArrivals(NamedTuple):
-    """A listener after a batch: the new state, the interests found, and per arrival whether it was applied."""
+    """A listener after a batch: the new state, the interests found, and per arrival whether it was applied.
+
+    `out_of_order` arrivals were not, because they came from a partition that the customer left when the topic grew, after some
+    from the new one: whether they are repetitions cannot be told.
+    """
 
     state: ListenerState
     interests: list[Interest]
     applied: list[bool]
+    out_of_order: int = 0
 
 
 def fold_arrivals(state: ListenerState, arrivals: Sequence[Arrival]) -> FoldedArrivals:
-    """`state` with `arrivals`, in their order. What the state's offsets say it includes already is not applied again."""
+    """`state` with `arrivals`, in their order. What the state's positions say it includes already is not applied again."""
     interests: list[Interest] = []
     applied = []
-    for stream, offset, _, event, _ in arrivals:
-        if offset <= state.offsets[stream]:
+    out_of_order = 0
+    for stream, position, _, event in arrivals:
+        if position <= state.offsets[stream]:
             applied.append(False)
+            out_of_order += partition_at(position) < partition_at(state.offsets[stream])
             continue
         state, outcome = fold(state, event)
         if outcome is Outcome.TAKEN and isinstance(event, Listen):
             interests += interests_found(state.listens, event)
-        state = advance(state, stream, offset)
+        state = advance(state, stream, position)
         applied.append(outcome is not Outcome.DUPLICATE)
-    return FoldedArrivals(state, interests, applied)
+    return FoldedArrivals(state, interests, applied, out_of_order)

@@ -11,7 +11,7 @@ from confluent_kafka import Message
 from interlude.events.conversion import read_event
 from interlude.events.errors import InvalidEvent
 from interlude.events.topics import Topic
-from interlude.features.state import ListenerState, Stream
+from interlude.features.state import ListenerState, Stream, log_position, partition_at
 from interlude.servicekit.dead_letter_limit import DeadLetterLimit
 from services.enricher.folding import Arrival, FoldedArrivals, fold_arrivals
 from services.enricher.metrics import EnricherMetrics
@@ -103,7 +103,8 @@ class EnricherHandler:
             except InvalidEvent as reason:
                 rejected.append((record, reason))
                 continue
-            arrival = Arrival(stream, record.offset() or 0, arrived_ms, event, record.partition() or 0)
+            position = log_position(record.partition() or 0, record.offset() or 0)
+            arrival = Arrival(stream, position, arrived_ms, event)
             arrivals.setdefault(customer_id, []).append(arrival)
         return arrivals, rejected
 
@@ -146,8 +147,9 @@ class EnricherHandler:
         for customer_id in folded.keys() - set(refused):
             after = folded[customer_id]
             self._metrics.interests.inc(len(after.interests))
+            self._metrics.out_of_order.inc(after.out_of_order)
             for arrival, is_applied in zip(arrivals[customer_id], after.applied, strict=True):
-                stream, partition = arrival.stream, arrival.partition
+                stream, partition = arrival.stream, partition_at(arrival.position)
                 counts[stream, partition, is_applied] = counts.get((stream, partition, is_applied), 0) + 1
                 if is_applied and arrival.arrived_ms > newest_ms.get((stream, partition), 0):
                     newest_ms[stream, partition] = arrival.arrived_ms

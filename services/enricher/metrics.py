@@ -52,6 +52,13 @@ class EnricherMetrics:
             "When it rises outside rebalances: two enrichers run with different group ids on one Redis.",
             registry=self.registry,
         )
+        self.out_of_order = Counter(
+            "interlude_enricher_out_of_order_total",
+            "Events from a partition that their customer left when the topic grew, after some from the new one: not applied, and "
+            "counted as duplicates. When it rises: somebody wrote while the topic grew; make the states anew (`rebuild`), "
+            "which applies them.",
+            registry=self.registry,
+        )
         self.undelivered = Counter(
             "interlude_enricher_undelivered_total",
             "Interests and dead letters that Kafka did not take; their batch is repeated. When it rises: look at Kafka.",

@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from interlude.servicekit.consumer_settings import GroupProtocol
 from interlude.servicekit.settings import ServiceSettings
 
 
@@ -21,7 +22,16 @@ class EnricherSettings(ServiceSettings):
     batch_records: int = Field(default=1000, ge=1, le=10_000)
     """Most records handled between two writes to Redis."""
     session_timeout_ms: int = Field(default=10_000, ge=1000, le=300_000)
-    """How long the partitions of an enricher that was killed wait for it before others take them over."""
+    """How long the partitions of an enricher that was killed wait for it before others take them over. With the protocol
+    `consumer` the group's own `consumer.session.timeout.ms` in Kafka says it, and this is not used."""
+    group_protocol: GroupProtocol = GroupProtocol.CLASSIC
+    """Who shares the partitions out: `classic`, the group's first member, or `consumer`, Kafka itself (KIP-848, Kafka 4.0 or
+    newer), where only those partitions stand still that move. Change it with all enricher processes stopped, or one by one."""
+    instance_id: str = Field(default="", pattern="^[A-Za-z0-9._-]{0,200}$")
+    """Name of this process within the group, another one for each, the same after a restart (a StatefulSet's pod name): its
+    partitions then wait for it through a restart shorter than the session timeout. Empty: they move at once."""
+    fetched_kib: int = Field(default=16_384, ge=1024, le=1_048_576)
+    """Most that is fetched ahead of what is handled, KiB: what a Redis that hangs can make this process grow by."""
     redis_timeout_ms: int = Field(default=2000, ge=10, le=60_000)
     """How long one read or write of a batch may take before it is tried again."""
     flush_timeout_ms: int = Field(default=5000, ge=100, le=60_000)

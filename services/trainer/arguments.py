@@ -7,14 +7,15 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final, NoReturn
 
-from services.trainer.dataset import Split
 from services.trainer.decision_rows import DecisionRule
+from services.trainer.estimators import ClassWeight
 from services.trainer.fitting import Plan
 from services.trainer.gate import Limits
 from services.trainer.history import RowKind, RowRule
 from services.trainer.lake.commands import LakeCommand
 from services.trainer.lake.reading import Days
 from services.trainer.linear import Algorithm
+from services.trainer.splitting import Split
 from services.trainer.training import Request
 
 
@@ -90,10 +91,11 @@ def to_request(arguments: argparse.Namespace) -> Request:
     iterations = {
         Algorithm.LOGISTIC: arguments.logistic_iterations,
         Algorithm.SVM: arguments.svm_iterations,
+        Algorithm.BOOSTED: arguments.boosted_iterations,
     }
     return Request(
         algorithms=tuple(arguments.algorithms),
-        plan=Plan(tuple(arguments.regularisations), tuning, measuring, iterations),
+        plan=Plan(tuple(arguments.regularisations), tuple(arguments.class_weights), tuning, measuring, iterations),
         limits=Limits(),
         threshold=arguments.threshold,
         promote=arguments.promote,
@@ -139,21 +141,37 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--attribution-hours", type=_positive, default=24.0, help="a click this long after an impression is its doing"
     )
+    parser.add_argument(
+        "--decisions",
+        metavar="URL",
+        help="Parquet of logged decisions with their outcomes: the candidate's value is estimated from them",
+    )
     parser.add_argument("--folds", type=_folds, default=10, help="folds of the out-of-fold measures (default 10)")
     parser.add_argument("--tuning-folds", type=_folds, default=3, help="folds for choosing regularisation (default 3)")
     parser.add_argument(
         "--regularisations", type=_values, default=(0.0, 1e-4, 1e-3, 1e-2), help="values tried, comma-separated"
     )
     parser.add_argument(
-        "--algorithms", type=_algorithms, default=tuple(Algorithm), help="logistic, svm or both, comma-separated"
+        "--class-weights",
+        type=_class_weights,
+        default=tuple(ClassWeight),
+        help="tried, comma-separated: plain, balanced (default both)",
+    )
+    parser.add_argument(
+        "--algorithms",
+        type=_algorithms,
+        default=(Algorithm.LOGISTIC, Algorithm.SVM),
+        help="of logistic, svm and boosted, comma-separated (default the first two)",
     )
     parser.add_argument("--logistic-iterations", type=int, default=100, help="at most (default 100)")
     parser.add_argument(
         "--svm-iterations", type=int, default=100, help="at most (default 100); each costs several passes"
     )
-    parser.add_argument("--seed", type=int, default=42, help="decides the folds (default 42)")
+    parser.add_argument("--boosted-iterations", type=int, default=20, help="trees (default 20)")
+    parser.add_argument("--seed", type=int, default=42, help="decides folds and resamples (default 42)")
     parser.add_argument("--threshold", type=_share, default=0.5, help="probability from which the offer is shown")
     parser.add_argument("--promote", action="store_true", help="make the new version the champion")
+    parser.add_argument("--page", type=Path, metavar="FILE", help="write the report as a page, HTML with its plots")
     _add_report(parser)
 
 
@@ -223,6 +241,10 @@ def _values(text: str) -> tuple[float, ...]:
     if min(values) < 0:
         raise argparse.ArgumentTypeError("regularisation is at least 0")
     return values
+
+
+def _class_weights(text: str) -> tuple[ClassWeight, ...]:
+    return tuple(ClassWeight(part) for part in text.split(","))
 
 
 def _algorithms(text: str) -> tuple[Algorithm, ...]:

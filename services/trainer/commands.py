@@ -4,7 +4,7 @@ import argparse
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pyspark.sql import SparkSession
@@ -85,6 +85,13 @@ def run_audience(
 
 
 def _read(spark: SparkSession, arguments: argparse.Namespace, around: Surroundings) -> TrainingSet:
+    training_set = _read_rows(spark, arguments, around)
+    if arguments.decisions is None:
+        return training_set
+    return replace(training_set, decisions=spark.read.parquet(arguments.decisions))
+
+
+def _read_rows(spark: SparkSession, arguments: argparse.Namespace, around: Surroundings) -> TrainingSet:
     if arguments.features_file is not None:
         return read_features_file(spark, arguments.features_file)
     if not arguments.campaign:

@@ -1,7 +1,9 @@
 """Training rows, the same wherever they come from: a Spark frame for fitting and plain arrays for measuring.
 
 Frame columns: `group` (long; rows of one group stay in one fold), `label` (double, 0 or 1), `features` (vector of float32
-values in the order of `schema.FEATURES`).
+values in the order of `schema.FEATURES`), and where they are known: `weight` (double; how many decisions a row stands for, the
+inverse of the probability with which it came to be shown: fits and measures take it into account), `gender` and `age` (strings;
+slices, empty when unknown).
 """
 
 from dataclasses import dataclass, field
@@ -10,17 +12,23 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa  # type: ignore[import-untyped]
 from pyspark.ml.functions import array_to_vector, vector_to_array
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as sql
 
 from interlude.features.schema import FEATURE_NAMES
 from services.trainer.linear import Matrix, Vector
+from services.trainer.slices import UNKNOWN, Dimension, Kinds, devices_of
+from services.trainer.splitting import Split
 
 PARTITIONS: Final = 1
 """Partitions of the cached rows. Fitting is a long chain of tiny jobs: up to some 100,000 rows, one task a job is quickest."""
 
 ROWS_PER_PARTITION: Final = 250_000
+
+WEIGHT: Final = "weight"
+_SLICES: Final = (Dimension.GENDER, Dimension.AGE)
 
 
 class UnusableRows(Exception):
@@ -36,33 +44,27 @@ class TrainingSet:
     skipped: dict[str, int] = field(default_factory=dict)
     repeated: int = 0
     """Rows with the id of another row, where rows have ids."""
-
-
-@dataclass(frozen=True, slots=True)
-class Split:
-    """How rows are dealt into folds: by a hash of their group, so that no listener is on both sides."""
-
-    folds: int
-    seed: int
-
-    @property
-    def column(self) -> str:
-        """The name of the frame's column that holds the fold."""
-        return f"fold_of_{self.folds}_by_{self.seed}"
-
-    @property
-    def expression(self) -> Column:
-        """The fold of a row, 0 .. folds - 1."""
-        return sql.pmod(sql.xxhash64("group", sql.lit(self.seed)), sql.lit(self.folds)).cast("int")
+    decisions: DataFrame | None = None
+    """Logged ones for off-policy estimates (`logged_decisions.py` has the columns), where there are any."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The same rows as arrays: `labels` (rows,), `features` (rows, features), and for each split the folds (rows,)."""
+    """The same rows as arrays: `labels` (rows,), `features` (rows, features), and for each split the folds (rows,); `groups`,
+    `weights` and the slices of each row (rows,)."""
 
     labels: Vector
     features: Matrix
     folds: dict[Split, npt.NDArray[np.int32]]
+    groups: npt.NDArray[np.int64]
+    weights: Vector
+    kinds: dict[Dimension, Kinds]
+
+    @classmethod
+    def plain(cls, labels: Vector, features: Matrix, folds: dict[Split, npt.NDArray[np.int32]]) -> "Rows":
+        """Rows of as many listeners, each standing for itself, with no slices but the device's."""
+        groups = np.arange(len(labels), dtype=np.int64)
+        return cls(labels, features, folds, groups, np.ones(labels.shape), {Dimension.DEVICE: devices_of(features)})
 
     @property
     def positives(self) -> int:
@@ -95,13 +97,31 @@ def cached(frame: DataFrame, splits: set[Split]) -> DataFrame:
 def to_rows(frame: DataFrame, splits: set[Split]) -> Rows:
     """The rows of a cached frame. Raises `UnusableRows` when a model cannot be fitted or judged on them."""
     columns = [split.column for split in splits]
-    table = frame.select("label", vector_to_array(sql.col("features"), "float32").alias("features"), *columns).toArrow()
+    known = [name for name in (WEIGHT, *_SLICES) if name in frame.columns]
+    features_column = vector_to_array(sql.col("features"), "float32").alias("features")
+    table = frame.select("label", "group", features_column, *columns, *known).toArrow()
     width = len(FEATURE_NAMES)
     features = np.asarray(table["features"].combine_chunks().flatten(), np.float32).reshape(-1, width)
     folds = {split: np.asarray(table[split.column], np.int32) for split in splits}
-    rows = Rows(np.asarray(table["label"], np.float64), features, folds)
+    labels = np.asarray(table["label"], np.float64)
+    rows = Rows(
+        labels=labels,
+        features=features,
+        folds=folds,
+        groups=np.asarray(table["group"], np.int64),
+        weights=np.asarray(table[WEIGHT], np.float64) if WEIGHT in known else np.ones(labels.shape),
+        kinds=_kinds(table, features),
+    )
     _check(rows)
     return rows
+
+
+def _kinds(table: pa.Table, features: Matrix) -> dict[Dimension, Kinds]:
+    kinds = {Dimension.DEVICE: devices_of(features)}
+    for dimension in (dimension for dimension in _SLICES if dimension.value in table.column_names):
+        encoded = table[dimension.value].combine_chunks().fill_null(UNKNOWN).dictionary_encode()
+        kinds[dimension] = Kinds(tuple(encoded.dictionary.to_pylist()), np.asarray(encoded.indices, np.int32))
+    return kinds
 
 
 def _check(rows: Rows) -> None:
@@ -109,6 +129,8 @@ def _check(rows: Rows) -> None:
         raise UnusableRows("labels other than 0 and 1 were found")
     if not np.all(np.isfinite(rows.features)):
         raise UnusableRows("some features are infinite or not a number")
+    if not (np.all(np.isfinite(rows.weights)) and np.all(rows.weights > 0)):
+        raise UnusableRows("some weights are not above 0, or infinite")
     for split, folds in rows.folds.items():
         for fold in range(split.folds):
             for part in (rows.labels[folds == fold], rows.labels[folds != fold]):

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
-from pyspark.ml.functions import array_to_vector
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as sql
 
@@ -18,6 +17,7 @@ from interlude.v1 import decision_pb2 as pb
 from services.trainer.dataset import TrainingSet, UnusableRows
 from services.trainer.lake.reading import ALL_DAYS, Days, read_lake
 from services.trainer.lake.tables import AD_EVENTS, DECISIONS
+from services.trainer.logged_decisions import training_rows
 
 VIOLATIONS_LIMIT: Final = 0.01
 """Share of shown decisions that may contradict time: clocks of players differ a little, a broken join differs a lot."""
@@ -82,19 +82,17 @@ def read_decisions(spark: SparkSession, lake: str, rule: DecisionRule) -> DataFr
 
 
 def read_decision_rows(spark: SparkSession, lake: str, rule: DecisionRule) -> TrainingSet:
-    """One row per shown decision, the label is a click. Raises `UnusableRows` where too many contradict time."""
-    shown = read_decisions(spark, lake, rule).where("shown").cache()
+    """One row per shown decision, the label is a click, the weight the inverse of its propensity; and all decisions for off-policy
+    estimates. Raises `UnusableRows` where too many contradict time."""
+    decisions = read_decisions(spark, lake, rule).cache()
+    shown = decisions.where("shown")
     counts = {str(row["skipped"]): int(row["count"]) for row in shown.groupBy("skipped").count().collect()}
     check_violations(counts)
     rows = shown.where("skipped is null")
-    frame = rows.select(
-        sql.col("customer_id").alias("group"),
-        sql.col("clicked").cast("double").alias("label"),
-        array_to_vector(sql.col("features")).alias("features"),
-    )
     skipped = {reason: counts[reason] for reason in _REASONS if counts.get(reason)}
     repeated = rows.count() - rows.select("decision_id").distinct().count()
-    return TrainingSet(frame, f"lake, decisions of {rule.campaign}", skipped, repeated)
+    source = f"lake, decisions of {rule.campaign}"
+    return TrainingSet(training_rows(rows), source, skipped, repeated, decisions.where("skipped is null"))
 
 
 def check_violations(counts: dict[str, int]) -> None:

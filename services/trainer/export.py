@@ -15,13 +15,24 @@ from skl2onnx.sklapi import CastTransformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 
-from services.trainer.linear import Linear
+from services.trainer.export_trees import trees_to_onnx
+from services.trainer.linear import Linear, Predictor
+from services.trainer.trees import Trees
 
 TARGET_OPSET: Final = 22
 """The newest operator set that the pinned skl2onnx writes."""
 
 _PROBABILITIES: Final = "probabilities"
 _DOUBLE: Final = "probabilities_double"
+
+
+def to_model_file(predictor: Predictor) -> bytes:
+    """The predictor as an ONNX file, whatever its form. Raises TypeError for a form that nothing here writes."""
+    if isinstance(predictor, Trees):
+        return trees_to_onnx(predictor)
+    if isinstance(predictor, Linear):
+        return to_onnx_file(to_sklearn(predictor))
+    raise TypeError(f"no export for {type(predictor).__name__}")
 
 
 def to_sklearn(linear: Linear) -> LogisticRegression:

@@ -1,35 +1,32 @@
-"""Fitting with Spark MLlib: regularisation by cross-validation, honest answers out of fold, and the model on all rows."""
+"""Fitting with Spark MLlib: settings by cross-validation, honest answers out of fold, and the model on all rows."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from multiprocessing.pool import ThreadPool
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
-from pyspark.ml.classification import (
-    LinearSVC,
-    LinearSVCModel,
-    LogisticRegression,
-    LogisticRegressionModel,
-)
+import numpy.typing as npt
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as sql
 
-from services.trainer.calibration import UNCHANGED, Sigmoid, cross_fitted, fit_sigmoid
-from services.trainer.dataset import Rows, Split
+from services.trainer.calibration import UNCHANGED, Sigmoid, fit_sigmoid, fold_sigmoids
+from services.trainer.dataset import Rows
+from services.trainer.estimators import ClassWeight, SparkModel, fit_spark, needs_sigmoid, positive_weight, to_predictor
 from services.trainer.evaluation import cross_entropy
-from services.trainer.linear import Algorithm, Linear, Vector, sigmoid
+from services.trainer.linear import Algorithm, Matrix, Predictor, Vector, sigmoid
+from services.trainer.splitting import Split
 
 PARALLEL_FITS: Final = 2
-
-SparkModel = LogisticRegressionModel | LinearSVCModel
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How to fit: the regularisation values tried, the splits to choose one and to measure it, and iterations at most."""
+    """How to fit: the regularisation values and class weights tried, the splits to choose among them and to measure the choice,
+    and iterations at most."""
 
     regularisations: tuple[float, ...]
+    class_weights: tuple[ClassWeight, ...]
     tuning: Split
     measuring: Split
     iterations: dict[Algorithm, int]
@@ -40,24 +37,36 @@ class Plan:
         return {self.tuning, self.measuring}
 
 
+class Setting(NamedTuple):
+    """What cross-validation chooses."""
+
+    regularisation: float
+    class_weight: ClassWeight
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A fitted model. `linear` gives probabilities by a plain sigmoid (a support vector machine's is calibrated already);
-    `out_of_fold` are probabilities of shape (rows,), each by a model that did not see the row's fold."""
+    """A fitted model. `predictor` gives probabilities by a plain sigmoid, calibrated already where that is needed, and so does
+    that of each fold in `fold_predictors`, fitted without the fold; `out_of_fold` are their answers of shape (rows,)."""
 
     algorithm: Algorithm
-    regularisation: float
-    linear: Linear
+    setting: Setting
+    predictor: Predictor
+    fold_predictors: tuple[Predictor, ...]
     out_of_fold: Vector
     spark_model: SparkModel
     calibrator: Sigmoid
+
+    def held_out(self, features: Matrix, folds: npt.NDArray[np.int32]) -> Vector:
+        """Probabilities for other rows of the same listeners, each by the model that did not see its fold; shape (rows,)."""
+        return held_out(self.fold_predictors, features, folds)
 
 
 @dataclass(frozen=True, slots=True)
 class _Job:
     """One fit: on all rows but those of `fold`, or on all of them."""
 
-    regularisation: float
+    setting: Setting
     split: Split | None = None
     fold: int = -1
 
@@ -71,68 +80,76 @@ class Fitter:
         self._rows = rows
         self._plan = plan
         self._models: dict[_Job, SparkModel] = {}
+        self._predictors: dict[_Job, Predictor] = {}
 
     def fit(self) -> Candidate:
-        """The candidate: regularisation chosen by log-loss on the tuning split, answers out of the measuring split."""
-        regularisation = self._choose()
+        """The candidate: the setting chosen by log-loss on the tuning split, answers out of the measuring split."""
+        setting = self._choose()
         measuring = self._plan.measuring
-        self._run([*_jobs((regularisation,), measuring), _Job(regularisation)])
-        margins = self._out_of_fold(regularisation, measuring)
-        calibrator = UNCHANGED if self._algorithm is Algorithm.LOGISTIC else fit_sigmoid(margins, self._rows.labels)
-        model = self._models[_Job(regularisation)]
+        everything = _Job(setting)
+        self._run([*_jobs(setting, measuring), everything])
+        calibrator = UNCHANGED
+        if needs_sigmoid(self._algorithm, setting.class_weight):
+            calibrator = fit_sigmoid(self._margins(setting, measuring), self._rows.labels, self._rows.weights)
+        predictors = self._fold_predictors(setting, measuring)
         return Candidate(
             algorithm=self._algorithm,
-            regularisation=regularisation,
-            linear=calibrator.folded_into(to_linear(model)),
-            out_of_fold=self._probabilities(margins, measuring),
-            spark_model=model,
+            setting=setting,
+            predictor=calibrator.folded_into(self._predictors[everything]),
+            fold_predictors=predictors,
+            out_of_fold=held_out(predictors, self._rows.features, self._rows.folds[measuring]),
+            spark_model=self._models[everything],
             calibrator=calibrator,
         )
 
-    def _choose(self) -> float:
-        values, tuning = self._plan.regularisations, self._plan.tuning
-        if len(values) == 1:
-            return values[0]
-        self._run(_jobs(values, tuning))
-        return min(values, key=lambda value: self._log_loss(value, tuning))
+    def _choose(self) -> Setting:
+        regularisations = self._plan.regularisations if self._algorithm is not Algorithm.BOOSTED else (0.0,)
+        settings = [Setting(value, weight) for value in regularisations for weight in self._plan.class_weights]
+        if len(settings) == 1:
+            return settings[0]
+        self._run(job for setting in settings for job in _jobs(setting, self._plan.tuning))
+        return min(settings, key=lambda setting: self._log_loss(setting, self._plan.tuning))
 
-    def _log_loss(self, regularisation: float, split: Split) -> float:
-        probabilities = self._probabilities(self._out_of_fold(regularisation, split), split)
-        return cross_entropy(self._rows.labels, probabilities)
+    def _log_loss(self, setting: Setting, split: Split) -> float:
+        answers = held_out(self._fold_predictors(setting, split), self._rows.features, self._rows.folds[split])
+        return cross_entropy(self._rows.labels, answers, self._rows.weights)
 
-    def _probabilities(self, margins: Vector, split: Split) -> Vector:
-        if self._algorithm is Algorithm.LOGISTIC:
-            return sigmoid(margins)
-        return cross_fitted(margins, self._rows.labels, self._rows.folds[split])
+    def _fold_predictors(self, setting: Setting, split: Split) -> tuple[Predictor, ...]:
+        """One for each fold, calibrated where needed by what the other folds' models say."""
+        predictors = [self._predictors[job] for job in _jobs(setting, split)]
+        if not needs_sigmoid(self._algorithm, setting.class_weight):
+            return tuple(predictors)
+        sigmoids = fold_sigmoids(self._margins(setting, split), self._rows, split)
+        return tuple(one.folded_into(predictor) for one, predictor in zip(sigmoids, predictors, strict=True))
 
-    def _out_of_fold(self, regularisation: float, split: Split) -> Vector:
-        margins = np.empty(self._rows.labels.shape)
-        for job in _jobs((regularisation,), split):
-            held_out = self._rows.folds[split] == job.fold
-            margins[held_out] = to_linear(self._models[job]).margins(self._rows.features[held_out])
-        return margins
+    def _margins(self, setting: Setting, split: Split) -> Vector:
+        predictors = [self._predictors[job] for job in _jobs(setting, split)]
+        return _by_fold(predictors, self._rows.features, self._rows.folds[split])
 
     def _run(self, jobs: Iterable[_Job]) -> None:
         missing = [job for job in jobs if job not in self._models]
         with ThreadPool(PARALLEL_FITS) as pool:
             self._models.update(zip(missing, pool.map(self._fit_one, missing), strict=True))
+        self._predictors.update((job, to_predictor(self._models[job])) for job in missing)
 
     def _fit_one(self, job: _Job) -> SparkModel:
         frame = self._frame if job.split is None else self._frame.where(sql.col(job.split.column) != job.fold)
-        estimator = _estimator(self._algorithm, job.regularisation, self._plan.iterations[self._algorithm])
-        model: SparkModel = estimator.fit(frame)
-        return model
+        weight = positive_weight(job.setting.class_weight, self._rows.labels, self._rows.weights)
+        iterations = self._plan.iterations[self._algorithm]
+        return fit_spark(self._algorithm, frame, job.setting.regularisation, weight, iterations)
 
 
-def to_linear(model: SparkModel) -> Linear:
-    """The numbers of a Spark model, in the features' own units."""
-    return Linear(np.asarray(model.coefficients.toArray(), np.float64), float(model.intercept))
+def held_out(predictors: tuple[Predictor, ...], features: Matrix, folds: npt.NDArray[np.int32]) -> Vector:
+    """Probabilities, each row's by the predictor of its fold; shape (rows,)."""
+    return sigmoid(_by_fold(predictors, features, folds))
 
 
-def _jobs(regularisations: tuple[float, ...], split: Split) -> list[_Job]:
-    return [_Job(value, split, fold) for value in regularisations for fold in range(split.folds)]
+def _by_fold(predictors: Iterable[Predictor], features: Matrix, folds: npt.NDArray[np.int32]) -> Vector:
+    margins = np.empty(len(features))
+    for fold, predictor in enumerate(predictors):
+        margins[folds == fold] = predictor.margins(features[folds == fold])
+    return margins
 
 
-def _estimator(algorithm: Algorithm, regularisation: float, iterations: int) -> LogisticRegression | LinearSVC:
-    estimator = LogisticRegression if algorithm is Algorithm.LOGISTIC else LinearSVC
-    return estimator(regParam=regularisation, maxIter=iterations, standardization=True)
+def _jobs(setting: Setting, split: Split) -> list[_Job]:
+    return [_Job(setting, split, fold) for fold in range(split.folds)]

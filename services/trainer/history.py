@@ -40,11 +40,14 @@ class LoggedAdEvent(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One training row: when, what was known, and whether the offer was (label 1) or was not (0) clicked."""
+    """One training row: when, what was known, and whether the offer was (label 1) or was not (0) clicked; gender and birth year
+    as in the profile, 0 when unknown."""
 
     at_ms: int
     label: float
     features: tuple[float, ...]
+    gender: int = 0
+    birth_year: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,14 @@ def rows_of(events: CustomerEvents, rule: RowRule) -> Iterator[Row | None]:
         if rule.needs_a_listen and not state.listens.marks:
             yield None
         else:
-            yield Row(at_ms, label, vector(state))
+            yield to_row(at_ms, label, state)
+
+
+def to_row(at_ms: int, label: float, state: ListenerState) -> Row:
+    """The row of that moment, by what the state knows."""
+    if state.profile is None:
+        return Row(at_ms, label, vector(state))
+    return Row(at_ms, label, vector(state), state.profile.gender, state.profile.birth_year)
 
 
 def final_state(events: CustomerEvents) -> ListenerState:

@@ -9,8 +9,7 @@ import pyarrow.compute as pc  # type: ignore[import-untyped]
 
 from interlude.features.fold import fold
 from interlude.features.state import AdEvent, AdEventKind, Level, ListenerState, Profile, hash_id
-from interlude.features.vector import vector
-from services.trainer.history import CustomerEvents, LoggedAdEvent, Row, RowRule, by_time, targets_of
+from services.trainer.history import CustomerEvents, LoggedAdEvent, Row, RowRule, by_time, targets_of, to_row
 from services.trainer.lake.tables import AD_EVENTS, CUSTOMERS, LISTENS, Change
 from services.trainer.listen_columns import LOCAL_TIME_UNKNOWN, ListenColumns, to_columns
 
@@ -46,7 +45,7 @@ class CustomerRows:
             if self._rule.needs_a_listen and not listens.marks:
                 yield None
             else:
-                yield Row(at_ms, label, vector(state._replace(listens=listens)))
+                yield to_row(at_ms, label, state._replace(listens=listens))
 
 
 def listen_columns(listens: pa.Table) -> ListenColumns:

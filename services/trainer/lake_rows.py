@@ -20,7 +20,7 @@ from services.trainer.history import RowRule
 from services.trainer.lake.reading import read_lake, stored_bytes
 from services.trainer.lake.tables import AD_EVENTS, CUSTOMERS, LISTENS
 from services.trainer.lake_history import CustomerRows
-from services.trainer.log_rows import ARROW_ROWS, NO_EARLIER_LISTEN, ROWS, Line, to_training_set
+from services.trainer.log_rows import ARROW_ROWS, NO_EARLIER_LISTEN, NO_ROW, ROWS, Line, to_line, to_training_set
 from services.trainer.session import SHUFFLE_PARTITIONS
 
 BYTES_PER_PARTITION: Final = 32 * 1024 * 1024
@@ -99,7 +99,7 @@ def chunks(batches: Iterator[pa.RecordBatch], rows: int = CHUNK_ROWS) -> Iterato
 def _to_rows(batches: Iterator[pa.RecordBatch], rule: RowRule) -> Iterator[pa.RecordBatch]:
     skipped: Counter[str] = Counter()
     yield from to_batches(_lines(batches, rule, skipped), ARROW_ROWS)
-    yield from to_batches(((None, None, None, reason, count) for reason, count in skipped.items()), ARROW_ROWS)
+    yield from to_batches(((*NO_ROW, reason, count) for reason, count in skipped.items()), ARROW_ROWS)
 
 
 def _lines(batches: Iterator[pa.RecordBatch], rule: RowRule, skipped: Counter[str]) -> Iterator[Line]:
@@ -108,4 +108,4 @@ def _lines(batches: Iterator[pa.RecordBatch], rule: RowRule, skipped: Counter[st
             if row is None:
                 skipped[NO_EARLIER_LISTEN] += 1
             else:
-                yield customer_id, row.label, row.features, None, None
+                yield to_line(customer_id, row)

@@ -12,10 +12,13 @@ from pyspark.sql import functions as sql
 
 from services.trainer.arrow_lines import to_batches
 from services.trainer.dataset import TrainingSet
-from services.trainer.history import RowKind, RowRule, rows_of
+from services.trainer.history import Row, RowKind, RowRule, rows_of
 from services.trainer.log_events import customers_in, read_log
+from services.trainer.slices import age_of, gender_of
 
-ROWS: Final = "group bigint, label double, features array<float>, skipped string, count bigint"
+ROWS: Final = (
+    "group bigint, label double, features array<float>, gender string, age string, skipped string, count bigint"
+)
 """A row, or the number of things skipped for one reason: a task has one way out, and retries do not count twice on it."""
 
 ARROW_ROWS: Final = pa.schema(
@@ -23,13 +26,16 @@ ARROW_ROWS: Final = pa.schema(
         ("group", pa.int64()),
         ("label", pa.float64()),
         ("features", pa.list_(pa.float32())),
+        ("gender", pa.string()),
+        ("age", pa.string()),
         ("skipped", pa.string()),
         ("count", pa.int64()),
     ]
 )
+NO_ROW: Final = (None,) * 5
 NO_EARLIER_LISTEN: Final = "no_earlier_listen"
 
-Line = tuple[int | None, float | None, tuple[float, ...] | None, str | None, int | None]
+Line = tuple[int, float, tuple[float, ...], str, str, None, None]
 
 
 def read_log_rows(spark: SparkSession, bootstrap: str, rule: RowRule, now_ms: int) -> TrainingSet:
@@ -42,10 +48,16 @@ def to_training_set(frame: DataFrame, source: str, rule: RowRule) -> TrainingSet
     """The rows of a cached frame of `ROWS`, and what was skipped."""
     counts = frame.where("skipped is not null").groupBy("skipped").agg(sql.sum("count").alias("count")).collect()
     kept = frame.where("skipped is null").select(
-        "group", "label", array_to_vector(sql.col("features")).alias("features")
+        "group", "label", array_to_vector(sql.col("features")).alias("features"), "gender", "age"
     )
     skipped = {str(count["skipped"]): int(count["count"]) for count in counts}
     return TrainingSet(kept, f"{source}, {_named(rule)} {rule.campaign}", skipped)
+
+
+def to_line(customer_id: int, row: Row) -> Line:
+    """The row as a line of `ROWS`."""
+    kinds = gender_of(row.gender), age_of(row.birth_year, row.at_ms)
+    return customer_id, row.label, row.features, *kinds, None, None
 
 
 def _named(rule: RowRule) -> str:
@@ -55,7 +67,7 @@ def _named(rule: RowRule) -> str:
 def _to_rows(batches: Iterator[pa.RecordBatch], rule: RowRule, now_ms: int) -> Iterator[pa.RecordBatch]:
     skipped: Counter[str] = Counter()
     yield from to_batches(_lines(batches, rule, now_ms, skipped), ARROW_ROWS)
-    yield from to_batches(((None, None, None, reason, count) for reason, count in skipped.items()), ARROW_ROWS)
+    yield from to_batches(((*NO_ROW, reason, count) for reason, count in skipped.items()), ARROW_ROWS)
 
 
 def _lines(batches: Iterator[pa.RecordBatch], rule: RowRule, now_ms: int, skipped: Counter[str]) -> Iterator[Line]:
@@ -64,4 +76,4 @@ def _lines(batches: Iterator[pa.RecordBatch], rule: RowRule, now_ms: int, skippe
             if row is None:
                 skipped[NO_EARLIER_LISTEN] += 1
             else:
-                yield customer.customer_id, row.label, row.features, None, None
+                yield to_line(customer.customer_id, row)

@@ -1,4 +1,4 @@
-"""From a candidate that passed to a version in the model store, and the champion as a yardstick."""
+"""From a candidate that passed to a version in the model store, and the champion, which a candidate is compared with."""
 
 import base64
 import hashlib
@@ -12,12 +12,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from interlude.features.schema import FEATURE_NAMES, FINGERPRINTS
 from interlude.models.manifest import GoldenRow, Manifest, RefusedModel, sign
-from interlude.models.scorer import load_scorer
+from interlude.models.scorer import Scorer, load_scorer
 from interlude.models.store import Champion, StoredModel
 from services.trainer.card import CARD, model_card
 from services.trainer.dataset import Rows
-from services.trainer.evaluation import cross_entropy, error_share
-from services.trainer.gate import Baseline
 from services.trainer.linear import Matrix, Vector
 from services.trainer.parity import onnx_probabilities
 
@@ -39,6 +37,19 @@ class Versions(Protocol):
 
     def promote(self, version: str) -> Champion:
         """Make `version` the champion."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServingModel:
+    """A version as it serves."""
+
+    version: str
+    scorer: Scorer
+    threshold: float
+
+    def probabilities(self, features: Matrix) -> Vector:
+        """Shape (rows,), for features of shape (rows, all features of the schema)."""
+        return self.scorer.score_vectors(features).astype(np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +104,16 @@ def golden_rows(model_file: bytes, features: Matrix) -> tuple[GoldenRow, ...]:
     return tuple(_golden_row(features, probabilities, order[place]) for place in places)
 
 
-def champion_on(versions: Versions, rows: Rows, private_key_base64: str) -> Baseline | None:
-    """How the champion does on `rows`; None when there is none, or when it would not serve any more either."""
+def champion_of(versions: Versions, private_key_base64: str) -> ServingModel | None:
+    """The champion; None when there is none, or when it would not serve any more either."""
     champion = versions.champion()
     if champion is None:
         return None
     try:
-        scorer = load_scorer(versions.load(champion.version, public_key_of(private_key_base64)))
+        stored = versions.load(champion.version, public_key_of(private_key_base64))
+        return ServingModel(champion.version, load_scorer(stored), stored.manifest.threshold)
     except RefusedModel:
         return None
-    probabilities = scorer.score_vectors(rows.features).astype(np.float64)
-    return Baseline(error_share(rows.labels, probabilities), cross_entropy(rows.labels, probabilities))
 
 
 def champion_summary(versions: Versions, private_key_base64: str) -> dict[str, dict[str, list[float]]]:

@@ -24,6 +24,7 @@ from services.trainer.commands import NoSuchAudience, Surroundings, run_audience
 from services.trainer.comparing import compare
 from services.trainer.dataset import UnusableRows
 from services.trainer.lake.commands import LakeSurroundings, NoLake, run_lake
+from services.trainer.page import to_page
 from services.trainer.registry import describe, list_versions
 from services.trainer.report import to_report
 from services.trainer.session import SparkUnavailable
@@ -130,6 +131,8 @@ def _looked_up(command: Command, arguments: argparse.Namespace, around: Surround
 
 def _train(arguments: argparse.Namespace, around: Surroundings) -> Reply:
     outcome = run_train(arguments, around)
+    if arguments.page is not None:
+        arguments.page.write_text(to_page(outcome), encoding="utf-8")
     complaints = tuple(f"refused: {sentence}" for sentence in outcome.chosen.verdict.refusals)
     return Reply(DONE if outcome.published else REFUSED, to_report(outcome), complaints)
 

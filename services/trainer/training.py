@@ -8,15 +8,17 @@ from dataclasses import dataclass, field
 import numpy as np
 from pyspark.sql import DataFrame
 
+from services.trainer.curves import Curves, curves_of
 from services.trainer.data_checks import DataReport, check_rows
 from services.trainer.dataset import Rows, TrainingSet, UnusableRows, cached, to_rows
-from services.trainer.evaluation import evaluate, never_show
-from services.trainer.export import to_onnx_file, to_sklearn
+from services.trainer.export import to_model_file
 from services.trainer.fitting import Candidate, Fitter, Plan
-from services.trainer.gate import Baseline, Evidence, GateReport, Limits, Quality, judge
+from services.trainer.gate import Evidence, GateReport, Limits, Quality, judge
+from services.trainer.gathering import Answers, Gatherer
 from services.trainer.linear import Algorithm
+from services.trainer.logged_decisions import Decisions, to_decisions
 from services.trainer.parity import parity_max_abs
-from services.trainer.publishing import Release, Versions, champion_on, champion_summary, publish
+from services.trainer.publishing import Release, ServingModel, Versions, champion_of, champion_summary, publish
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +38,19 @@ class Judged:
 
     candidate: Candidate
     model_file: bytes
-    quality: Quality
-    parity_max_abs: float
+    evidence: Evidence
     verdict: GateReport
+    curves: Curves
+
+    @property
+    def quality(self) -> Quality:
+        """Its measures, out of fold."""
+        return self.evidence.quality
+
+    @property
+    def parity_max_abs(self) -> float:
+        """The greatest difference of the runtimes."""
+        return self.evidence.parity_max_abs
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +62,7 @@ class Outcome:
     positives: int
     judged: tuple[Judged, ...]
     chosen: Judged
-    never_show: Baseline
-    champion: Baseline | None
+    champion_version: str
     published: str
     promoted: bool
     skipped: dict[str, int]
@@ -92,9 +103,9 @@ class Trainer:
             with watch.step(algorithm.value):
                 candidates.append(Fitter(algorithm, frame, rows, request.plan).fit())
         with watch.step("judge"):
-            champion = champion_on(self._versions, rows, self._key)
-            baseline = never_show(rows.labels)
-            judged = [_judge(one, frame, rows, baseline, champion, request.limits) for one in candidates]
+            champion = champion_of(self._versions, self._key)
+            judging = _Judging(frame, rows, _decisions_of(training_set, request), champion, request)
+            judged = [judging.judge(one) for one in candidates]
         chosen = best_of(judged)
         with watch.step("publish"):
             published = self._publish(chosen, rows, training_set, data, request)
@@ -104,8 +115,7 @@ class Trainer:
             positives=rows.positives,
             judged=tuple(judged),
             chosen=chosen,
-            never_show=baseline,
-            champion=champion,
+            champion_version=champion.version if champion else "",
             published=published,
             promoted=bool(published) and request.promote,
             skipped=training_set.skipped,
@@ -146,15 +156,43 @@ def best_of(judged: list[Judged]) -> Judged:
     return min(passed or judged, key=lambda one: float(np.nan_to_num(one.quality.log_loss, nan=np.inf)))
 
 
-def _judge(
-    candidate: Candidate, frame: DataFrame, rows: Rows, baseline: Baseline, champion: Baseline | None, limits: Limits
-) -> Judged:
-    classifier = to_sklearn(candidate.linear)
-    model_file = to_onnx_file(classifier)
-    parity = parity_max_abs(candidate, classifier, model_file, frame)
-    quality = evaluate(rows.labels, candidate.out_of_fold)
-    evidence = Evidence(quality, baseline, parity, candidate.linear.is_finite, champion)
-    return Judged(candidate, model_file, quality, parity, judge(evidence, limits))
+def _decisions_of(training_set: TrainingSet, request: Request) -> Decisions | None:
+    if training_set.decisions is None:
+        return None
+    return to_decisions(training_set.decisions, request.plan.measuring)
+
+
+class _Judging:
+    """Measures and judges candidates, each on the same rows and beside the same champion."""
+
+    def __init__(
+        self, frame: DataFrame, rows: Rows, decisions: Decisions | None, champion: ServingModel | None, request: Request
+    ) -> None:
+        self._frame = frame
+        self._rows = rows
+        self._decisions = decisions
+        self._request = request
+        answers = None
+        if champion is not None:
+            on_decisions = champion.probabilities(decisions.features) if decisions else None
+            answers = Answers(champion.probabilities(rows.features), champion.threshold, on_decisions)
+        self._gatherer = Gatherer(rows, decisions, answers, request.plan.measuring.seed)
+
+    def judge(self, candidate: Candidate) -> Judged:
+        """The candidate with its file, its measures and its verdict."""
+        model_file = to_model_file(candidate.predictor)
+        parity = parity_max_abs(candidate, model_file, self._frame)
+        decisions = self._decisions
+        on_decisions = candidate.held_out(decisions.features, decisions.folds) if decisions else None
+        answers = Answers(candidate.out_of_fold, self._request.threshold, on_decisions)
+        evidence = self._gatherer.gather(answers, parity, finite=candidate.predictor.is_finite)
+        return Judged(
+            candidate=candidate,
+            model_file=model_file,
+            evidence=evidence,
+            verdict=judge(evidence, self._request.limits),
+            curves=curves_of(self._rows.labels, candidate.out_of_fold, self._rows.weights),
+        )
 
 
 def _metrics(judged: Judged) -> dict[str, float]:
@@ -165,5 +203,5 @@ def _metrics(judged: Judged) -> dict[str, float]:
         "log_loss": quality.log_loss,
         "calibration_error": quality.calibration_error,
         "parity_max_abs": judged.parity_max_abs,
-        "regularisation": judged.candidate.regularisation,
+        "regularisation": judged.candidate.setting.regularisation,
     }

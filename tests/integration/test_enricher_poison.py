@@ -18,7 +18,7 @@ from interlude.events.conversion import read_event
 from interlude.events.errors import InvalidEvent
 from interlude.events.topics import PARTITIONER, Topic, dead_letter_topic
 from interlude.features.codec import encode_hot, encode_state
-from interlude.features.state import ListenerState, Stream
+from interlude.features.state import ListenerState, Stream, log_position
 from interlude.servicekit.producing import KafkaHeaders
 from interlude.servicekit.topic_reading import read_topic
 from services.enricher.folding import Arrival, fold_arrivals
@@ -134,7 +134,7 @@ def _expected(bootstrap: str) -> tuple[dict[bytes, bytes], dict[tuple[str, int, 
                 bad[topic, record.partition() or 0, record.offset() or 0] = record, found
                 continue
             customer_id, event = found
-            arrival = Arrival(stream, record.offset() or 0, 0, event)  # type: ignore[arg-type]
+            arrival = Arrival(stream, log_position(record.partition() or 0, record.offset() or 0), 0, event)  # type: ignore[arg-type]
             states[customer_id] = fold_arrivals(states.get(customer_id, ListenerState()), [arrival]).state
     values = {b"s:{%d}" % customer_id: encode_state(state) for customer_id, state in states.items()}
     return values | {b"f:{%d}" % customer_id: encode_hot(state) for customer_id, state in states.items()}, bad
@@ -223,7 +223,9 @@ def test_a_replay_after_the_mend_empties_the_dead_letters(
         return capsys.readouterr().out
 
     topics = [dead_letter_topic(topic, group_id) for topic in READ_TOPICS]
-    _produce(letters, [_good(sent, number) for number, sent in enumerate(history(CUSTOMERS, 600, seed=5))])
+    # Without the empty records that delete a profile: they count by their place in the log, and a replay comes behind them.
+    sent = [each for each in history(CUSTOMERS, 600, seed=5) if each.message is not None]
+    _produce(letters, [_good(each, number) for number, each in enumerate(sent)])
     expected, bad = _expected(letters)
     assert bad == {}
     no_limit = {"ENRICHER_DEAD_LETTER_LIMIT": "1"}

@@ -1,12 +1,14 @@
 """A history folded whatever happens to the enricher and to Redis on the way: the same bytes as when nothing happens."""
 
 import struct
+import threading
 from collections.abc import Iterator
 from itertools import count
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
+from devstack.faulty_proxy import FaultyProxy
 from devstack.stack import Part, Stack
 from devstack.topics import recreate_topics
 from interlude.events.conversion import to_listen
@@ -25,6 +27,7 @@ from tests.integration.enricher_scene import (
     in_generation_0,
     launch_enricher,
     produce,
+    redis_url,
     start_command,
     until,
     values_in,
@@ -73,9 +76,9 @@ class Run:
         self._launched: list[EnricherProcess] = []
         empty(stack, self.database)
 
-    def launch(self) -> EnricherProcess:
+    def launch(self, **settings: str) -> EnricherProcess:
         """One more enricher of this run."""
-        self._launched.append(launch_enricher(self._stack, self._group_id, self.database, SMALL_BATCHES))
+        self._launched.append(launch_enricher(self._stack, self._group_id, self.database, SMALL_BATCHES | settings))
         return self._launched[-1]
 
     def rebuild(self) -> int:
@@ -252,3 +255,32 @@ def test_a_kafka_that_dies_and_comes_back_leaves_the_same_bytes(
     stack.restart(Part.KAFKA)
     assert run.finish() == undisturbed
     assert enricher.process.terminate() == 0
+
+
+def test_a_write_that_comes_after_the_partitions_went_to_another_changes_nothing(
+    stack: Stack, run: Run, undisturbed: dict[bytes, bytes]
+) -> None:
+    is_read, goes_on = threading.Event(), threading.Event()
+
+    def hold_states(data: bytes) -> None:
+        if b"\r\n$" in data:  # an answer with values: states that were read
+            is_read.set()
+            assert goes_on.wait(DEADLINE_S)
+
+    with FaultyProxy(redis_url(stack, run.database)) as proxy:
+        late = run.launch(ENRICHER_REDIS_URL=proxy.url, ENRICHER_REDIS_TIMEOUT_MS="60000")
+        run.progress.reach(1 / 5)
+        proxy.watch = hold_states
+        assert is_read.wait(DEADLINE_S), "the replay was over before it was disturbed"
+        assert run.progress.committed() < run.progress.end
+        late.process.pause()
+        try:
+            run.launch()
+            assert run.finish() == undisturbed
+        finally:
+            late.process.resume()
+            goes_on.set()
+        until(lambda: late.sample("interlude_enricher_conflicts_total") > 0, "the late write was not refused")
+        until(lambda: late.waits_for() == "", "the late enricher does not go on")
+        assert run.finish() == undisturbed
+        assert late.process.terminate() == 0

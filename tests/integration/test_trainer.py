@@ -35,12 +35,13 @@ from services.sms.policy import Reason as SmsReason
 from services.sms.policy import TextProfile, TextRequest, judge
 from services.trainer.arguments import build_parser, to_request
 from services.trainer.audience import score_audience
-from services.trainer.dataset import Split, TrainingSet, UnusableRows, cached, read_features_file, to_rows
+from services.trainer.dataset import TrainingSet, UnusableRows, cached, read_features_file, to_rows
 from services.trainer.history import CustomerEvents, LoggedAdEvent, RowKind, RowRule, final_state, rows_of
 from services.trainer.log_rows import read_log_rows
 from services.trainer.publishing import public_key_of
 from services.trainer.session import spark_session
 from services.trainer.sms_requests import Mailing, write_requests
+from services.trainer.splitting import Split
 from services.trainer.training import Outcome, Stopwatch, Trainer
 
 pytestmark = pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas:FutureWarning")

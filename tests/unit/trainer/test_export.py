@@ -8,13 +8,14 @@ import pytest
 from interlude.models.manifest import Manifest
 from interlude.models.scorer import Scorer, load_scorer
 from interlude.models.store import Champion, ModelStore, StoredModel
-from services.trainer.calibration import UNCHANGED, Sigmoid, cross_fitted, fit_sigmoid
+from services.trainer.calibration import UNCHANGED, Sigmoid, fit_sigmoid, fold_sigmoids
 from services.trainer.dataset import Rows
-from services.trainer.evaluation import calibration_error, evaluate, never_show
+from services.trainer.evaluation import calibration, evaluate, never_show
 from services.trainer.export import to_onnx_file, to_sklearn
 from services.trainer.linear import Linear, Matrix, sigmoid
 from services.trainer.parity import EDGE_VALUES, greatest_difference, onnx_probabilities, sklearn_probabilities
-from services.trainer.publishing import GOLDEN_ROWS, Release, champion_on, public_key_of, publish, to_manifest
+from services.trainer.publishing import GOLDEN_ROWS, Release, champion_of, public_key_of, publish, to_manifest
+from services.trainer.splitting import Split
 
 STEEP = Linear(np.array([-112.2, -37.2, 16.8, 79.9, 516.4, 516.8]), -858.1)
 KEY = base64.b64encode(b"k" * 32).decode()
@@ -30,7 +31,7 @@ def some_features(rows: int = 2000) -> Matrix:
 def some_rows() -> Rows:
     """Features and labels that the steep model gets mostly right."""
     features = some_features()
-    return Rows((STEEP.margins(features) > 0).astype(np.float64), features, {})
+    return Rows.plain((STEEP.margins(features) > 0).astype(np.float64), features, {})
 
 
 def release(linear: Linear = STEEP) -> Release:
@@ -74,14 +75,15 @@ def test_golden_rows_are_spread_over_the_probabilities() -> None:
 def test_published_version_verifies_and_scores_as_champion(tmp_path: object) -> None:
     store = ModelStore(str(tmp_path))
     rows = some_rows()
-    assert champion_on(store, rows, KEY) is None
+    assert champion_of(store, KEY) is None
     version = publish(store, release(), rows, KEY)
     assert store.promote(version) == Champion(version)
-    baseline = champion_on(store, rows, KEY)
-    assert baseline is not None
-    assert baseline.error == 0
+    champion = champion_of(store, KEY)
+    assert champion is not None
+    assert champion.threshold == 0.5
+    assert evaluate(rows.labels, champion.probabilities(rows.features)).error == 0
     other = base64.b64encode(b"o" * 32).decode()
-    assert champion_on(store, rows, other) is None
+    assert champion_of(store, other) is None
     assert isinstance(store.load(version, public_key_of(KEY)).manifest, Manifest)
 
 
@@ -96,27 +98,30 @@ def test_sigmoid_is_found_again_and_folds_into_the_coefficients() -> None:
     generator = np.random.default_rng(5)
     margins = generator.normal(0, 2, 20_000)
     labels = (generator.random(20_000) < sigmoid(3 * margins - 1)).astype(np.float64)
-    found = fit_sigmoid(margins, labels)
+    found = fit_sigmoid(margins, labels, np.ones(20_000))
     assert found.slope == pytest.approx(3, rel=0.1)
     assert found.offset == pytest.approx(-1, rel=0.1)
     features = some_features()
     folded = Sigmoid(2.0, 0.5).folded_into(STEEP)
     np.testing.assert_allclose(folded.margins(features), 2 * STEEP.margins(features) + 0.5, rtol=1e-9)
-    assert np.array_equal(UNCHANGED.folded_into(STEEP).coefficients, STEEP.coefficients)
+    np.testing.assert_array_equal(UNCHANGED.folded_into(STEEP).margins(features), STEEP.margins(features))
 
 
-def test_cross_fitted_probabilities_do_not_see_their_own_fold() -> None:
+def test_sigmoids_of_folds_do_not_see_their_own_fold() -> None:
     margins = np.array([-2.0, -1.0, 1.0, 2.0, -2.0, -1.0, 1.0, 2.0])
     folds = np.array([0, 0, 0, 0, 1, 1, 1, 1], np.int32)
     labels = np.array([0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 0.0, 1.0])
     flipped = np.concatenate([1 - labels[:4], labels[4:]])
-    first, second = cross_fitted(margins, labels, folds), cross_fitted(margins, flipped, folds)
-    np.testing.assert_array_equal(first[:4], second[:4])
-    assert not np.array_equal(first[4:], second[4:])
+    split, features = Split(2, 1), np.zeros((8, 6), np.float32)
+    first, second = (
+        fold_sigmoids(margins, Rows.plain(some, features, {split: folds}), split) for some in (labels, flipped)
+    )
+    assert first[0] == second[0]
+    assert first[1] != second[1]
 
 
 def test_margins_that_are_no_numbers_stay_none() -> None:
-    assert np.isnan(fit_sigmoid(np.array([np.nan, 1.0]), np.array([0.0, 1.0])).slope)
+    assert np.isnan(fit_sigmoid(np.array([np.nan, 1.0]), np.array([0.0, 1.0]), np.ones(2)).slope)
 
 
 def test_evaluation_of_known_answers() -> None:
@@ -129,9 +134,38 @@ def test_evaluation_of_known_answers() -> None:
     assert np.isnan(evaluate(labels, np.array([0.1, np.nan, 0.4, 0.9])).log_loss)
 
 
-def test_calibration_error_tells_overconfidence() -> None:
+def test_calibration_error_tells_overconfidence_from_chance() -> None:
     generator = np.random.default_rng(9)
     probabilities = generator.uniform(0, 1, 20_000)
     labels = (generator.random(20_000) < probabilities).astype(np.float64)
-    assert calibration_error(labels, probabilities) < 0.02
-    assert calibration_error(labels, np.clip(2 * probabilities - 0.5, 0, 1)) > 0.1
+    weights = np.ones(20_000)
+    error, by_chance = calibration(labels, probabilities, weights)
+    assert error < by_chance < 0.02
+    error, by_chance = calibration(labels, np.clip(2 * probabilities - 0.5, 0, 1), weights)
+    assert error > 0.1 > 5 * by_chance
+
+
+def test_chance_exceeds_its_share_of_the_calibration_error_one_time_in_twenty() -> None:
+    generator = np.random.default_rng(10)
+    exceeded = 0
+    for _ in range(400):
+        probabilities = generator.uniform(0, 0.6, 1000)
+        labels = (generator.random(1000) < probabilities).astype(np.float64)
+        error, by_chance = calibration(labels, probabilities, np.ones(1000))
+        exceeded += error > by_chance
+    assert 5 <= exceeded <= 40
+
+
+def test_rows_weigh_what_they_stand_for() -> None:
+    labels = np.array([1.0, 0.0, 0.0, 1.0])
+    probabilities = np.array([0.9, 0.2, 0.6, 0.3])
+    weights = np.array([1.0, 2.0, 1.0, 3.0])
+    repeated = np.repeat(np.arange(4), weights.astype(int))
+    weighted, written_out = (
+        evaluate(labels, probabilities, weights),
+        evaluate(labels[repeated], probabilities[repeated]),
+    )
+    assert weighted.error == pytest.approx(written_out.error)
+    assert weighted.log_loss == pytest.approx(written_out.log_loss)
+    assert weighted.auc == pytest.approx(written_out.auc)
+    assert never_show(labels, weights) == never_show(labels[repeated])

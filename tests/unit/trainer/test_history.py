@@ -82,6 +82,15 @@ def test_nothing_is_learned_from_what_was_erased() -> None:
     assert events == CustomerEvents([listen(NOON_MS + 1)], [], [impression(NOON_MS + 2)], NOON_MS)
 
 
+def test_rows_know_gender_and_birth_year_from_the_profile_of_their_moment() -> None:
+    before = Profile(NOON_MS - 1, Level.FREE, True, True, True, gender=1, birth_year=1990)
+    after = Profile(NOON_MS + 1, Level.FREE, True, True, True, gender=2, birth_year=1991)
+    (row,) = rows(CustomerEvents(profiles=[after, before], ad_events=[impression(NOON_MS)]))
+    assert (row.gender, row.birth_year) == (1, 1990)
+    (unknown,) = rows(CustomerEvents(profiles=[after], ad_events=[impression(NOON_MS)]))
+    assert (unknown.gender, unknown.birth_year) == (0, 0)
+
+
 @pytest.mark.parametrize(
     ("ad_events", "expected"),
     [

@@ -1,0 +1,1 @@
+"""What becomes of listener states when enrichers, Redis and Kafka die, hang and come back: `make chaos ONLY=enricher`."""
