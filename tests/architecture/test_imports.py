@@ -20,7 +20,7 @@ _LINES: Final = {
     "cycles": ("interlude/features/schema.py", "import interlude.features.codec"),
     "grpc": ("services/decision/engine.py", "import grpc"),
     "redis": ("services/decision/engine.py", "import redis"),
-    "kafka": ("services/trainer/gate.py", "import confluent_kafka"),
+    "kafka": ("services/trainer/gate/judging.py", "import confluent_kafka"),
     "onnxruntime": ("services/decision/champion.py", "import onnxruntime"),
     "training": ("interlude/models/scorer.py", "import sklearn"),
 }
