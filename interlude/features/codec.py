@@ -5,6 +5,8 @@ Two values per customer, under one hash tag so that a cluster keeps them togethe
 - `s:{id}`, the whole state, read only by the enricher. Its first `HEADER_BYTES` bytes (layout version and offsets) change
   with every event taken in: the enricher writes on condition that they are still what it read.
 - `f:{id}`, all that a decision needs, ready to unpack.
+
+Those are the keys of generation 0; of generation n they are `s{n}:{id}` and `f{n}:{id}` (`generation.py`).
 """
 
 import struct
@@ -26,6 +28,9 @@ HEADER_BYTES: Final = _HEADER.size
 _PROFILE: Final = struct.Struct("<qBBBHB")
 # Newest erasure, profile flags, kept listens, kept ad events.
 _COUNTS: Final = struct.Struct("<qBHH")
+
+VALUES_MARK: Final = f"{STATE_LAYOUT_VERSION}.{HOT_LAYOUT_VERSION}.{SCHEMA_VERSION}"
+"""Changes whenever values of this version and of another may not lie beside one another: both layouts, and the schema."""
 
 _SCHEMA_MARK: Final = zlib.crc32(SCHEMA_VERSION.encode())
 # layout, schema mark, level, flags, tracks of the session, recent listens; newest listen, begin of session and of the hour of
@@ -88,14 +93,14 @@ class HotFeatures(NamedTuple):
     """The newest offer taken among the ad events kept, whatever the campaign."""
 
 
-def state_key(customer_id: int) -> str:
-    """Where the state of a customer is kept."""
-    return f"s:{{{customer_id}}}"
+def state_key(customer_id: int, generation: int = 0) -> str:
+    """Where the state of a customer is kept in a generation (`generation.py`)."""
+    return f"s{generation or ''}:{{{customer_id}}}"
 
 
-def hot_key(customer_id: int) -> str:
-    """Where the features of a customer are kept."""
-    return f"f:{{{customer_id}}}"
+def hot_key(customer_id: int, generation: int = 0) -> str:
+    """Where the features of a customer are kept in a generation."""
+    return f"f{generation or ''}:{{{customer_id}}}"
 
 
 def encode_header(state: ListenerState) -> bytes:

@@ -18,6 +18,7 @@ from interlude.servicekit.equal_partitions import await_equal_partitions
 from interlude.servicekit.errors import Unavailable
 from interlude.servicekit.offset_commits import OffsetCommits
 from interlude.servicekit.partition_flow import PartitionFlow
+from interlude.servicekit.placing import Placement, Rewind, restarts_of, starts_of
 from interlude.servicekit.records import drop_unreadable_headers, is_end, is_error, place_of, places_of
 from interlude.servicekit.telemetry import Health
 
@@ -28,27 +29,30 @@ log = structlog.get_logger()
 
 
 class BatchHandler(Protocol):
-    """What is done with records. Raises `Unavailable` to be called again with the same batch; any other error stops the
-    service before the batch is committed."""
+    """What is done with records. Raises `Unavailable` to be called again with the same batch, `Rewind` to go on elsewhere; any
+    other error stops the service before the batch is committed."""
 
     def handle(self, batch: Sequence[Message]) -> None: ...
 
 
 class ConsumerLoop:
-    """Runs a `BatchHandler` over topics with equal partition counts."""
+    """Runs a `BatchHandler` over topics with equal partition counts. Without a `placement` what is committed is where to go on."""
 
     def __init__(
         self,
         settings: ConsumerSettings,
         handler: BatchHandler,
         health: Health,
+        placement: Placement | None = None,
         on_batch_lost: Callable[[], None] = lambda: None,
     ) -> None:
-        """`on_batch_lost` is called when a rebalance took away all of a batch that waited to be handled again."""
+        """`on_batch_lost` is called when a rebalance or a rewind took away all of a batch that waited to be handled again."""
         self._settings = settings
         self._on_batch_lost = on_batch_lost
         self._handler = handler
         self._health = health
+        self._placement = placement
+        self._stop = threading.Event()
         self._connect()
 
     def _connect(self) -> None:
@@ -58,7 +62,8 @@ class ConsumerLoop:
         configuration = {**client_configuration(settings), "on_commit": self._committed}
         self._consumer = Consumer(configuration, logger=logging.getLogger("kafka"))
         self._deafness = Deafness()
-        self._commits = OffsetCommits(self._consumer, settings.commit_interval_ms)
+        metadata = self._placement.metadata if self._placement else lambda: ""
+        self._commits = OffsetCommits(self._consumer, settings.commit_interval_ms, metadata)
         self._flow = PartitionFlow(
             self._consumer,
             self._health,
@@ -75,20 +80,40 @@ class ConsumerLoop:
 
         and at the end commit what was handled and leave the group. Raises `UnequalPartitions`.
         """
+        self._stop = stop
         await_equal_partitions(self._consumer, self._settings.topics, self._health, stop)
         self._subscribe()
         try:
             while not stop.is_set():
                 self._health.beat()
-                self._pending = self._poll_batch()
-                if self._pending and self._handle_pending(stop):
-                    self._commits.note(self._pending)
-                    self._pending = []
+                try:
+                    self._turn(stop)
+                except Rewind as reason:
+                    self._rewind(reason)
                 self._commits.commit_when_due()
                 self._flow.release_held()
                 self._reconnect_when_deaf()
         finally:
             self._leave()
+
+    def _turn(self, stop: threading.Event) -> None:
+        self._pending = self._poll_batch()
+        if self._pending and self._handle_pending(stop):
+            self._commits.note(self._pending)
+            self._pending = []
+        if self._placement:
+            self._placement.check()
+
+    def _rewind(self, reason: Rewind) -> None:
+        """Begin every partition anew: nothing that was read or handled before the rewind may be committed after it."""
+        if self._placement is None:
+            raise ValueError("a handler rewinds, and nobody knows where to") from reason
+        self._pending = []
+        self._on_batch_lost()
+        starts = restarts_of(self._placement, self._flow.places())
+        log.info("rewound", reason=str(reason), offsets={f"{p.topic}/{p.partition}": p.offset for p in starts})
+        self._commits.restart(starts)
+        self._flow.restart(starts)
 
     def _subscribe(self) -> None:
         self._consumer.subscribe(
@@ -173,6 +198,8 @@ class ConsumerLoop:
         if consumer is not self._consumer:
             return  # one that was given up
         log.info("partitions assigned", partitions=sorted(f"{p.topic}/{p.partition}" for p in partitions))
+        if self._placement:
+            partitions = starts_of(self._consumer, self._placement, partitions, self._health, self._stop)
         self._flow.take(partitions)
 
     def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:

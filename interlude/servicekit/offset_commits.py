@@ -1,7 +1,7 @@
 """What was handled, and how Kafka is told of it."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -13,10 +13,11 @@ log = structlog.get_logger()
 
 class OffsetCommits:
     """Commits the offsets of handled records without waiting, at most every `interval_ms`: a commit costs Kafka more than a
-    small batch."""
+    small batch. Beside each stands what `metadata` gives."""
 
-    def __init__(self, consumer: Consumer, interval_ms: int) -> None:
+    def __init__(self, consumer: Consumer, interval_ms: int, metadata: Callable[[], str] = lambda: "") -> None:
         self._consumer = consumer
+        self._metadata = metadata
         self._interval_seconds = interval_ms / 1000
         self._due_seconds = 0.0
         self._handled: dict[Place, int] = {}
@@ -53,10 +54,17 @@ class OffsetCommits:
         """Those belong to somebody else, who commits for them from now on."""
         self._handled = {place: end for place, end in self._handled.items() if place not in places}
 
+    def restart(self, starts: Sequence[TopicPartition]) -> None:
+        """What was handled up to now counts no longer: these are the offsets to go on from. Those without a number are left
+        as they are committed."""
+        self._handled = {Place(start.topic, start.partition): start.offset for start in starts if start.offset >= 0}
+        self._uncommitted = True
+
     def _send(self, *, wait: bool) -> None:
         if not self._handled:
             return  # the partitions are lost
-        offsets = [TopicPartition(topic, partition, end) for (topic, partition), end in self._handled.items()]
+        metadata = self._metadata()
+        offsets = [TopicPartition(*place, end, metadata) for place, end in self._handled.items()]
         try:
             if wait:
                 self._consumer.commit(offsets=offsets, asynchronous=False)

@@ -33,6 +33,10 @@ class PartitionFlow:
         """Whether the record's partition is still ours."""
         return place_of(record) in self._owned
 
+    def places(self) -> list[Place]:
+        """The partitions that are ours, sorted."""
+        return sorted(self._owned)
+
     def reached_end(self, place: Place) -> None:
         """All that is in Kafka of that partition was read."""
         self._behind.discard(place)
@@ -81,6 +85,16 @@ class PartitionFlow:
             self._health.unready(f"all of {', '.join(sorted(self._first_topics))}")
         elif not self._waiting:
             self._health.ready()
+
+    def restart(self, starts: list[TopicPartition]) -> None:
+        """Read our partitions from other offsets on. What was fetched before is dropped by Kafka's client."""
+        self.go_on()  # resumed after a seek, a partition would go on where it was paused
+        if self._incremental:
+            self._consumer.incremental_unassign(starts)
+            self._consumer.incremental_assign(starts)
+        else:
+            self._consumer.assign(starts)
+        self._pause_what_waits()
 
     def give(self, partitions: list[TopicPartition]) -> None:
         """These are ours no longer."""

@@ -9,6 +9,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from interlude.contacts.ledger import CONTACT_BYTES, contacts_key
 from interlude.features.codec import CorruptValue, HotFeatures, decode_hot, hot_key
+from interlude.features.generation import GENERATION_KEY, CorruptGeneration, decode_generation
 from interlude.servicekit.redis import ConnectionPerThread
 
 OPEN_SECONDS: Final = 0.1
@@ -28,8 +29,16 @@ class ListenersUnavailable(Exception):
     """Redis did not answer in time, or failed a moment ago."""
 
 
+class _Known(NamedTuple):
+    """A document under `generation`, and the number in it."""
+
+    document: bytes | None = None
+    number: int = 0
+
+
 class RedisListeners:
-    """Reads listeners with one command per batch. Safe between threads."""
+    """Reads listeners with one command per batch; with two where another generation of features has come into use since the last
+    one. Safe between threads."""
 
     def __init__(
         self,
@@ -37,12 +46,13 @@ class RedisListeners:
         on_corrupt: Callable[[], None],
         now_seconds: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`on_corrupt` is called for values that do not decode: features of a listener who then counts as unknown, or contacts,
-        which then count as none until the reservation reads them again."""
+        """`on_corrupt` is called for values that do not decode: features of a listener who then counts as unknown, contacts,
+        which then count as none until the reservation reads them again, or the generation, which then stays the one known."""
         self._connections = connections
         self._on_corrupt = on_corrupt
         self._now_seconds = now_seconds
         self._closed_until_seconds = 0.0
+        self._known = _Known()
 
     @property
     def patience_seconds(self) -> float:
@@ -53,14 +63,16 @@ class RedisListeners:
         """One `Listener` per id, in order. Raises `ListenersUnavailable`, in no more than `timeout_seconds`."""
         if self._now_seconds() < self._closed_until_seconds:
             raise ListenersUnavailable("Redis failed a moment ago")
-        keys = [hot_key(customer_id) for customer_id in customer_ids]
-        keys += [contacts_key(customer_id) for customer_id in customer_ids]
-        try:
-            values = self._connections.call("MGET", *keys, timeout_seconds=timeout_seconds)
-        except RedisError as error:
-            if not self._was_in_a_hurry(error, timeout_seconds):
-                self._closed_until_seconds = self._now_seconds() + OPEN_SECONDS
-            raise ListenersUnavailable(type(error).__name__) from error
+        deadline_seconds = self._now_seconds() + timeout_seconds
+        known = self._known
+        values = self._ask(customer_ids, known.number, timeout_seconds)
+        if values[0] != known.document:
+            self._known = self._generation(values[0], known)
+            if self._known.number != known.number:
+                left_seconds = deadline_seconds - self._now_seconds()
+                if left_seconds <= 0:
+                    raise ListenersUnavailable("no time is left to read the generation in use")
+                values = self._ask(customer_ids, self._known.number, left_seconds)
         count = len(customer_ids)
         return [
             Listener(
@@ -68,8 +80,28 @@ class RedisListeners:
                 value or b"",
                 self._contacts(contacts) if contacts else b"",
             )
-            for value, contacts in zip(values[:count], values[count:], strict=True)
+            for value, contacts in zip(values[1 : count + 1], values[count + 1 :], strict=True)
         ]
+
+    def _ask(self, customer_ids: Sequence[int], generation: int, timeout_seconds: float) -> list[bytes | None]:
+        """The generation in use, the features in `generation`, then the contacts."""
+        keys = [GENERATION_KEY]
+        keys += [hot_key(customer_id, generation) for customer_id in customer_ids]
+        keys += [contacts_key(customer_id) for customer_id in customer_ids]
+        try:
+            values: list[bytes | None] = self._connections.call("MGET", *keys, timeout_seconds=timeout_seconds)
+        except RedisError as error:
+            if not self._was_in_a_hurry(error, timeout_seconds):
+                self._closed_until_seconds = self._now_seconds() + OPEN_SECONDS
+            raise ListenersUnavailable(type(error).__name__) from error
+        return values
+
+    def _generation(self, document: bytes | None, known: _Known) -> _Known:
+        try:
+            return _Known(document, decode_generation(document).number)
+        except CorruptGeneration:
+            self._on_corrupt()
+            return _Known(document, known.number)
 
     def _features(self, value: bytes) -> HotFeatures | None:
         try:

@@ -1,23 +1,28 @@
-"""Wires the enricher together and runs it: `python -m services.enricher`."""
+"""Wires the enricher together and runs it: `python -m services.enricher`, or one of its commands: `… rebuild`, `… erase`."""
 
 import os
+import sys
+import threading
 import time
 
 import redis
 import structlog
 
-from interlude.events.topics import PARTITIONER
+from interlude.events.topics import PARTITIONER, Topic
 from interlude.servicekit.consumer_settings import ConsumerSettings
 from interlude.servicekit.consuming import ConsumerLoop
 from interlude.servicekit.dead_letter_limit import DeadLetterLimit
 from interlude.servicekit.dead_letters import DeadLetters
 from interlude.servicekit.equal_partitions import UnequalPartitions
+from interlude.servicekit.group_offsets import GroupOffsets
 from interlude.servicekit.lifecycle import refuse_to_start, stop_on_signals
 from interlude.servicekit.logs import configure_logs
 from interlude.servicekit.producing import RecordProducer
 from interlude.servicekit.redis import await_redis, connect
 from interlude.servicekit.settings import InvalidSettings, load_settings
 from interlude.servicekit.telemetry import Health, TelemetryServer
+from services.enricher.commands import run_command
+from services.enricher.generation import CurrentGeneration, OtherSchema
 from services.enricher.handler import STREAMS, EnricherHandler
 from services.enricher.metrics import EnricherMetrics
 from services.enricher.outbox import KafkaOutbox
@@ -28,7 +33,11 @@ SERVICE = "enricher"
 
 
 def build_loop(
-    settings: EnricherSettings, client: "redis.Redis", metrics: EnricherMetrics, health: Health
+    settings: EnricherSettings,
+    current: CurrentGeneration,
+    client: "redis.Redis",
+    metrics: EnricherMetrics,
+    health: Health,
 ) -> ConsumerLoop:
     """The whole service, ready to run."""
     producer = RecordProducer(
@@ -38,7 +47,7 @@ def build_loop(
         on_undelivered=lambda topic: metrics.undelivered.labels(topic).inc(),
     )
     handler = EnricherHandler(
-        StateStore(client),
+        StateStore(client, current),
         KafkaOutbox(producer, DeadLetters(producer, settings.group_id), settings.flush_timeout_ms),
         metrics,
         DeadLetterLimit(
@@ -56,21 +65,30 @@ def build_loop(
         client_id=SERVICE,
         max_records=settings.batch_records,
         session_timeout_ms=settings.session_timeout_ms,
+        # A replay has to know who was erased before it folds, and publishes, anything of them.
+        first_topics=(Topic.CUSTOMERS,),
         protocol=settings.group_protocol,
         instance_id=settings.instance_id,
         fetched_kib=settings.fetched_kib,
     )
-    return ConsumerLoop(consumer, handler, health, on_batch_lost=metrics.reconciliation.abandon)
+    return ConsumerLoop(consumer, handler, health, current, on_batch_lost=metrics.reconciliation.abandon)
 
 
 def main() -> None:
-    """Run until SIGTERM or SIGINT."""
+    """Run until SIGTERM or SIGINT; or a command and end."""
     try:
         settings = load_settings(EnricherSettings, os.environ)
     except InvalidSettings as error:
         refuse_to_start(SERVICE, error)
     configure_logs(SERVICE, settings.log_level)
     stop = stop_on_signals()
+    if len(sys.argv) > 1:
+        raise SystemExit(run_command(sys.argv[1:], settings, stop))
+    run_service(settings, stop)
+
+
+def run_service(settings: EnricherSettings, stop: threading.Event) -> None:
+    """Keep features current until `stop`."""
     metrics = EnricherMetrics()
     health = Health()
     telemetry = TelemetryServer(settings.metrics_host, settings.metrics_port, metrics.registry, health)
@@ -78,12 +96,25 @@ def main() -> None:
     try:
         client = connect(settings.redis_url, timeout_ms=settings.redis_timeout_ms, single_connection=True)
         await_redis(client, stop, health)
-        build_loop(settings, client, metrics, health).run(stop)
-    except UnequalPartitions as error:
+        current = CurrentGeneration(client, metrics.generation.set)
+        await_generation(settings, current, health, stop)
+        build_loop(settings, current, client, metrics, health).run(stop)
+    except (UnequalPartitions, OtherSchema) as error:
         refuse_to_start(SERVICE, error)
     finally:
         telemetry.stop()
     structlog.get_logger().info("stopped")
+
+
+def await_generation(
+    settings: EnricherSettings, current: CurrentGeneration, health: Health, stop: threading.Event
+) -> None:
+    """Return once the generation in use is one that this version may write, or `stop` is set."""
+    group = GroupOffsets(settings.kafka_bootstrap, settings.group_id, STREAMS)
+    try:
+        current.begin(group, time.time_ns() // 1_000_000, health, stop)
+    finally:
+        group.close()
 
 
 if __name__ == "__main__":

@@ -90,18 +90,21 @@ class EnricherHandler:
 
     def _decode(self, batch: Sequence[Message]) -> tuple[Arrivals, list[tuple[Message, InvalidEvent]]]:
         """Arrivals by customer, in the batch's order, and the records that cannot be taken."""
-        now_ms = self._now_ms()
+        clock_ms = self._now_ms()
         arrivals: Arrivals = {}
         rejected = []
         for record in batch:
             stream = STREAMS[record.topic() or ""]
+            arrived_ms = record.timestamp()[1]
+            # An event from the future is that when it arrives: a replay a day later must refuse it as well.
+            now_ms = min(clock_ms, arrived_ms) if arrived_ms > 0 else clock_ms
             try:
                 customer_id, event = read_event(stream, record.key(), record.value(), record.headers(), now_ms)
             except InvalidEvent as reason:
                 rejected.append((record, reason))
                 continue
             position = log_position(record.partition() or 0, record.offset() or 0)
-            arrival = Arrival(stream, position, record.timestamp()[1], event)
+            arrival = Arrival(stream, position, arrived_ms, event)
             arrivals.setdefault(customer_id, []).append(arrival)
         return arrivals, rejected
 

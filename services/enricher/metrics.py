@@ -65,6 +65,12 @@ class EnricherMetrics:
             ["topic"],
             registry=self.registry,
         )
+        self.generation = Gauge(
+            "interlude_enricher_generation",
+            "The generation of states that is written; a rebuild raises it by one or more. "
+            "When enrichers differ for more than a few seconds: read the log of the one that stays behind.",
+            registry=self.registry,
+        )
         self.dead_letter_limit_reached = Gauge(
             "interlude_enricher_dead_letter_limit_reached",
             "1 while too many records of the topic cannot be taken and the enricher waits for somebody to look. When it is 1: "

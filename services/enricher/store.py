@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from itertools import islice
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple, NoReturn, Protocol, cast
 
 import redis
 from redis.exceptions import NoScriptError, RedisError
@@ -17,12 +17,31 @@ from interlude.features.codec import (
     hot_key,
     state_key,
 )
-from interlude.features.state import NO_OFFSETS, ListenerState
+from interlude.features.state import NEVER_ERASED, NO_OFFSETS, ListenerState
 from interlude.servicekit.errors import Unavailable
 
 _WRITE: Final = files("services.enricher").joinpath("write_states.lua").read_text()
 _CUSTOMERS_PER_CALL: Final = 250
 """Redis answers nobody else while a script runs; this many writes take it about a millisecond."""
+
+
+class Fence(Protocol):
+    """On what condition states are written, and under which keys."""
+
+    @property
+    def number(self) -> int:
+        """The generation."""
+
+    @property
+    def key(self) -> str:
+        """A key of Redis that must still hold `value`."""
+
+    @property
+    def value(self) -> bytes:
+        """Empty: the key must not exist."""
+
+    def broken(self) -> NoReturn:
+        """It holds something else: nothing was written. Raises what is to become of the batch."""
 
 
 class Change(NamedTuple):
@@ -33,16 +52,19 @@ class Change(NamedTuple):
 
 
 class StateStore:
-    """States by customer. Raises `Unavailable` while Redis does not answer, `CorruptValue` for bytes that are not ours."""
+    """States by customer. Raises `Unavailable` while Redis does not answer, `CorruptValue` for bytes that are not ours, and what
+    the `fence` raises where it is broken."""
 
-    def __init__(self, client: "redis.Redis") -> None:
+    def __init__(self, client: "redis.Redis", fence: Fence) -> None:
         self._client = client
+        self._fence = fence
         self._sha = ""
 
     def read(self, customer_ids: Sequence[int]) -> dict[int, ListenerState]:
         """The state of every customer; the empty state where there is none. One round trip."""
+        number = self._fence.number
         try:
-            values = self._client.mget([state_key(customer_id) for customer_id in customer_ids])
+            values = self._client.mget([state_key(customer_id, number) for customer_id in customer_ids])
         except RedisError as error:
             raise Unavailable(f"Redis does not read: {type(error).__name__}") from error
         return {
@@ -62,11 +84,12 @@ class StateStore:
         return refused
 
     def _write(self, chunk: Sequence[tuple[int, Change]]) -> list[int]:
-        keys: list[str] = []
-        arguments: list[bytes | int] = [HEADER_BYTES]
+        number = self._fence.number
+        keys = [self._fence.key]
+        arguments: list[bytes | int] = [self._fence.value, HEADER_BYTES]
         for customer_id, (before, after) in chunk:
-            keys += (state_key(customer_id), hot_key(customer_id))
-            arguments += (_expected(before), encode_state(after), encode_hot(after))
+            keys += (state_key(customer_id, number), hot_key(customer_id, number))
+            arguments += (_expected(before), encode_state(after), _hot(after))
         try:
             if not self._sha:
                 self._sha = self._client.script_load(_WRITE)
@@ -74,9 +97,21 @@ class StateStore:
         except NoScriptError:
             self._sha = self._client.script_load(_WRITE)
             places = self._client.evalsha(self._sha, len(keys), *keys, *arguments)
+        if places is None:
+            self._fence.broken()
         return list(places)
 
 
 def _expected(before: ListenerState) -> bytes:
     """The header that Redis must still hold; empty where nothing was stored."""
     return b"" if before.offsets == NO_OFFSETS else encode_header(before)
+
+
+def _hot(after: ListenerState) -> bytes:
+    """The features; empty, hence none, of a customer of whom nothing is known but that they were erased."""
+    is_erased = after.erased_at_ms != NEVER_ERASED
+    return (
+        b""
+        if is_erased and after == ListenerState(after.offsets, erased_at_ms=after.erased_at_ms)
+        else encode_hot(after)
+    )

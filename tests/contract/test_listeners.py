@@ -1,7 +1,7 @@
 """What every reader of listeners does; run on the fake and on Redis. Then what only a Redis can do wrong."""
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 import redis
@@ -11,7 +11,9 @@ from interlude.contacts.campaign import Campaign
 from interlude.contacts.caps import Channel
 from interlude.contacts.ledger import ContactLedger, ReservationRequest, contacts_key, decode_contacts
 from interlude.features.codec import decode_hot, hot_key
+from interlude.features.generation import GENERATION_KEY, Generation, encode_generation
 from interlude.servicekit.redis import ConnectionPerThread
+from interlude.servicekit.round_trips import Argument
 from services.decision.listeners import OPEN_SECONDS, Listener, ListenersUnavailable, RedisListeners
 from tests.contract.conftest import PATIENT_MS, connections_like
 from tests.contract.fakes import FakeLedger, FakeListeners
@@ -145,3 +147,38 @@ def test_a_caller_who_gives_up_early_does_not_speak_for_the_others(redis_stack: 
     finally:
         redis_stack.resume(Part.REDIS)
     assert len(listeners.read([1], 1.0)) == 1
+
+
+class _Counted(ConnectionPerThread):
+    """Counts the commands."""
+
+    commands = 0
+
+    def call(self, *command: Argument, timeout_seconds: float | None = None) -> Any:
+        self.commands += 1
+        return super().call(*command, timeout_seconds=timeout_seconds)
+
+
+def test_features_are_those_of_the_generation_in_use_and_only_a_change_costs_a_second_read(
+    redis_stack: Stack, client: "redis.Redis"
+) -> None:
+    first, second = hot_features(newest_listen_ms=_NOW_MS), hot_features(newest_listen_ms=_NOW_MS + 1)
+    client.mset({hot_key(1): first, hot_key(1, 2): second})
+    connections, corrupt = _Counted(redis_stack.redis, timeout_ms=PATIENT_MS), [0]
+    listeners = RedisListeners(connections, lambda: corrupt.append(1))
+
+    def read() -> tuple[bytes, int]:
+        before = connections.commands
+        [listener] = listeners.read([1], 1.0)
+        return listener.value, connections.commands - before
+
+    assert read() == (first, 1)
+    client.set(GENERATION_KEY, encode_generation(Generation(0, "schema", 1)))
+    assert read() == (first, 1)
+    client.set(GENERATION_KEY, encode_generation(Generation(2, "schema", 2)))
+    assert [read(), read()] == [(second, 2), (second, 1)]
+    client.delete(hot_key(1))
+    client.set(GENERATION_KEY, b"not ours")
+    assert [read(), read(), corrupt] == [(second, 1), (second, 1), [0, 1]]
+    client.delete(GENERATION_KEY)
+    assert [read(), read()] == [(b"", 2), (b"", 1)]

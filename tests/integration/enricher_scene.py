@@ -1,6 +1,9 @@
 """A history in Kafka, enrichers as processes that fold it, and what they leave in Redis."""
 
 import random
+import re
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -19,6 +22,7 @@ from devstack.ports import LOOPBACK, free_port
 from devstack.service import ServiceProcess, http_ready
 from devstack.stack import Stack
 from interlude.events.topics import PARTITIONER, Topic
+from interlude.features.generation import GENERATION_KEY
 from interlude.servicekit.producing import RecordProducer
 from interlude.v1 import events_pb2 as pb
 
@@ -28,6 +32,7 @@ BASE_MS: Final = 1_700_000_000_000
 _POLL_S: Final = 0.02
 _ANSWER_S: Final = 5.0
 _MINUTE_MS: Final = 60_000
+_GENERATION: Final = re.compile(rb"^([sf])[0-9]*:")
 _ZONES: Final = ("", "America/Chicago", "Asia/Kolkata")
 
 
@@ -203,6 +208,19 @@ def launch_enricher(
     return EnricherProcess(process, url)
 
 
+def start_command(stack: Stack, group_id: str, database: int, *arguments: str) -> "subprocess.Popen[str]":
+    """Begins a command of the enricher, such as `rebuild`, beside the enrichers of that group and database."""
+    environment = {
+        "ENRICHER_METRICS_PORT": "1",
+        "ENRICHER_KAFKA_BOOTSTRAP": stack.kafka,
+        "ENRICHER_REDIS_URL": redis_url(stack, database),
+        "ENRICHER_GROUP_ID": group_id,
+    }
+    command = [sys.executable, "-m", "services.enricher", *arguments]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+
+
 def redis_url(stack: Stack, database: int) -> str:
     """URL of one database."""
     return f"{stack.redis.rpartition('/')[0]}/{database}"
@@ -215,7 +233,14 @@ def empty(stack: Stack, database: int) -> None:
 
 
 def values_in(stack: Stack, database: int) -> dict[bytes, bytes]:
-    """Every key of the database with its bytes."""
+    """Every key of the database with its bytes, but for what says which generation is in use: that has the time in it."""
     with redis.Redis.from_url(redis_url(stack, database)) as client:
-        keys = sorted(client.scan_iter(count=5000))
+        keys = sorted(key for key in client.scan_iter(count=5000) if not key.startswith(GENERATION_KEY.encode()))
         return dict(zip(keys, client.mget(keys), strict=True)) if keys else {}
+
+
+def in_generation_0(values: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
+    """The same under the names of generation 0, to compare; all of them must be of one generation."""
+    numbers = {key[1 : key.index(b":")] for key in values}
+    assert len(numbers) <= 1, f"several generations: {numbers}"
+    return {_GENERATION.sub(rb"\1:", key): value for key, value in values.items()}

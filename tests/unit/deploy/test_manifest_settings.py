@@ -12,6 +12,8 @@ from interlude.servicekit.lifecycle import REFUSED_TO_START
 from interlude.servicekit.settings import load_settings
 from services.decision.composition import FLUSH_SECONDS
 from services.decision.settings import DecisionSettings
+from services.enricher.commands import ANOTHER_REBUILD
+from services.enricher.commands import build_parser as build_enricher_parser
 from services.sms.messages import long_texts
 from services.sms.settings import SmsSettings
 from services.trainer.arguments import Command, build_parser
@@ -151,6 +153,14 @@ def test_a_refused_model_is_not_trained_again_at_once() -> None:
     (rule,) = find("CronJob", "trainer")["spec"]["jobTemplate"]["spec"]["podFailurePolicy"]["rules"]
     assert rule["action"] == "FailJob"
     assert rule["onExitCodes"]["values"] == [REFUSED, REFUSED_TO_START]
+
+
+def test_a_rebuild_is_asked_for_what_the_enricher_can_do_and_not_repeated_in_vain() -> None:
+    job = find("CronJob", "enricher-rebuild")["spec"]["jobTemplate"]["spec"]
+    assert build_enricher_parser().parse_args(job["template"]["spec"]["containers"][0]["args"]).command == "rebuild"
+    (rule,) = job["podFailurePolicy"]["rules"]
+    assert rule["action"] == "FailJob"
+    assert rule["onExitCodes"]["values"] == [2, ANOTHER_REBUILD, REFUSED_TO_START]
 
 
 @pytest.mark.parametrize("service", SERVICES)

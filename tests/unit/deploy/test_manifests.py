@@ -149,3 +149,20 @@ def test_decision_stays_available_while_nodes_and_load_change() -> None:
     assert autoscaler["minReplicas"] >= 2
     assert "replicas" not in find("Deployment", "decision")["spec"]
     assert find("PodDisruptionBudget", "decision")["spec"]["maxUnavailable"] == 1
+
+
+def test_a_rebuild_is_as_closed_as_the_enricher_and_runs_only_when_asked_for() -> None:
+    asked, service = find("CronJob", "enricher-rebuild")["spec"], pod("enricher")["spec"]
+    assert asked["suspend"] is True
+    template = asked["jobTemplate"]["spec"]["template"]
+    (only,) = template["spec"]["containers"]
+    closing = ("securityContext", "automountServiceAccountToken", "serviceAccountName", "enableServiceLinks", "volumes")
+    assert {name: template["spec"][name] for name in closing} == {name: service[name] for name in closing}
+    same = ("image", "envFrom", "env", "securityContext", "volumeMounts")
+    assert {name: only[name] for name in same} == {name: container("enricher")[name] for name in same}
+    # Not the enricher's own label: its Deployment and its scraping would take the pod for one of theirs.
+    labels = template["metadata"]["labels"]
+    assert labels != pod("enricher")["metadata"]["labels"]
+    policy = find("NetworkPolicy", "enricher-rebuild")["spec"]
+    assert policy["podSelector"]["matchLabels"] == labels
+    assert policy["egress"] == find("NetworkPolicy", "enricher")["spec"]["egress"]

@@ -23,13 +23,14 @@ class Enricher:
     """A handler on fakes."""
 
     journal: list[str] = field(default_factory=list)
+    now_ms: int = NOW_MS
 
     def __post_init__(self) -> None:
         self.states = FakeStates(self.journal)
         self.outbox = FakeOutbox(self.journal)
         self.metrics = EnricherMetrics(now_ms=lambda: NOW_MS)
         limit = DeadLetterLimit(0.5, window_records=1000, minimum_records=20)
-        self._handler = EnricherHandler(self.states, self.outbox, self.metrics, limit, now_ms=lambda: NOW_MS)
+        self._handler = EnricherHandler(self.states, self.outbox, self.metrics, limit, now_ms=lambda: self.now_ms)
 
     def handle(self, batch: Sequence[Message]) -> None:
         self._handler.handle(batch)
@@ -254,9 +255,18 @@ def test_what_happened_is_measured() -> None:
         assert enricher.sample("step_seconds_count", step=step) == 1
 
 
+def test_a_replay_refuses_what_was_ahead_when_it_arrived() -> None:
+    live, replay = Enricher(), Enricher(now_ms=NOW_MS + 60 * MINUTE_MS)
+    for enricher in (live, replay):
+        enricher.handle([_listen(0, minute=104), _listen(1, minute=106)])
+    assert [offset for offset, _ in live.outbox.dead_letters] == [1]
+    assert replay.outbox.dead_letters == live.outbox.dead_letters
+    assert replay.states.as_bytes() == live.states.as_bytes()
+
+
 def test_an_event_more_than_five_minutes_ahead_is_a_dead_letter() -> None:
     enricher = Enricher()
-    enricher.handle([_listen(0, minute=105), _listen(1, minute=106)])
+    enricher.handle([_listen(0, minute=104), _listen(1, minute=106)])
     assert [offset for offset, _ in enricher.outbox.dead_letters] == [1]
 
 
