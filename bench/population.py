@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 
 from interlude.features.codec import decode_hot, encode_hot, hot_key
 from interlude.features.fold import fold
-from interlude.features.schema import FEATURE_NAMES, FINGERPRINTS
+from interlude.features.schema import FINGERPRINTS, STATE_FEATURE_NAMES
 from interlude.features.state import Level, Listen, ListenerState, Profile
 from interlude.models.manifest import GoldenRow, Manifest, sign
 from interlude.models.store import ModelStore
@@ -35,7 +35,7 @@ def hot_values(count: int, newest_ms: int) -> list[bytes]:
 def fill_redis(client: "redis.Redis", customers: int, newest_ms: int) -> np.ndarray:
     """Write `customers` listeners with a profile and a history; returns their vectors, shape (customers, features)."""
     random_source = random.Random(SEED)
-    vectors = np.empty((customers, len(FEATURE_NAMES)), np.float32)
+    vectors = np.empty((customers, len(STATE_FEATURE_NAMES)), np.float32)
     pipeline = client.pipeline(transaction=False)
     for customer_id in range(customers):
         hot = encode_hot(_listener(random_source, newest_ms))
@@ -67,8 +67,8 @@ def publish_model(
     manifest = Manifest(
         algorithm="logistic_regression",
         model_sha256=hashlib.sha256(onnx).hexdigest(),
-        features=FEATURE_NAMES,
-        fingerprints=tuple(FINGERPRINTS.values()),
+        features=STATE_FEATURE_NAMES,
+        fingerprints=tuple(FINGERPRINTS[name] for name in STATE_FEATURE_NAMES),
         threshold=float(np.quantile(probabilities, 1 - show_share)),
         golden=golden,
         metrics={},

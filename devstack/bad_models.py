@@ -14,12 +14,12 @@ from onnx import TensorProto, helper
 
 from devstack.keys import Keys, generate_keys
 from devstack.models import STINGY, ModelSpec
-from interlude.features.schema import FEATURE_NAMES, FINGERPRINTS
+from interlude.features.schema import FINGERPRINTS, STATE_FEATURE_NAMES
 from interlude.models.manifest import Manifest, RefusedModel, sign
 from interlude.models.store import MODEL_BYTES_LIMIT
 
 _SPEC: Final = ModelSpec(STINGY - 1.0)
-_WIDTH: Final = len(FEATURE_NAMES)
+_WIDTH: Final = len(STATE_FEATURE_NAMES)
 _GOLDEN: Final = [{"features": [-1.0] * _WIDTH, "probability": 0.5}]
 
 
@@ -131,7 +131,7 @@ def _looping() -> bytes:
     return _graph("Loop", body=body)
 
 
-_OTHERS: Final = dict.fromkeys(FEATURE_NAMES, "0" * 12)
+_OTHERS: Final = dict.fromkeys(STATE_FEATURE_NAMES, "0" * 12)
 _DOUBLES: Final = (("features", TensorProto.DOUBLE, ["rows", _WIDTH]),)
 _TWO: Final = (
     ("features", TensorProto.FLOAT, ["rows", _WIDTH]),
@@ -156,13 +156,13 @@ BAD_MODELS: Final[dict[str, Callable[[Keys], BadModel]]] = {
     "chance": lambda keys: _bad("operators", keys, model=_graph("RandomUniformLike")),
     "operator of another domain": lambda keys: _bad("operators", keys, model=_graph(domain="com.example")),
     "external data": lambda keys: _bad("external", keys, model=_external()),
-    "unknown feature": lambda keys: _bad("features", keys, features=["shoe_size", *FEATURE_NAMES[1:]]),
+    "unknown feature": lambda keys: _bad("features", keys, features=["shoe_size", *STATE_FEATURE_NAMES[1:]]),
     "changed feature": lambda keys: _bad(
-        "features", keys, fingerprints=list({**FINGERPRINTS, FEATURE_NAMES[0]: "0" * 12}.values())
+        "features", keys, fingerprints=["0" * 12, *(FINGERPRINTS[name] for name in STATE_FEATURE_NAMES[1:])]
     ),
     "other schema": lambda keys: _bad("features", keys, fingerprints=list(_OTHERS.values())),
-    "fewer features than fingerprints": lambda keys: _bad("features", keys, features=list(FEATURE_NAMES[1:])),
-    "feature twice": lambda keys: _bad("features", keys, features=[FEATURE_NAMES[0]] * _WIDTH),
+    "fewer features than fingerprints": lambda keys: _bad("features", keys, features=list(STATE_FEATURE_NAMES[1:])),
+    "feature twice": lambda keys: _bad("features", keys, features=[STATE_FEATURE_NAMES[0]] * _WIDTH),
     "feature that is no text": lambda keys: _bad("features", keys, features=[7] * _WIDTH),
     "input of another name": lambda keys: _bad(
         "shape", keys, model=_graph(inputs=(("x", TensorProto.FLOAT, ["rows", _WIDTH]),))

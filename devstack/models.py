@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from interlude.features.schema import FEATURE_NAMES, FINGERPRINTS
+from interlude.features.schema import FINGERPRINTS, STATE_FEATURE_NAMES
 from interlude.models.manifest import GoldenRow, Manifest
 from services.trainer.export import to_onnx_file, to_sklearn
 from services.trainer.linear import Linear, sigmoid
@@ -24,8 +24,8 @@ class ModelSpec:
     """A linear model of click probability over `features`, in their order."""
 
     intercept: float = GENEROUS
-    coefficients: tuple[float, ...] = (0.0,) * len(FEATURE_NAMES)
-    features: tuple[str, ...] = FEATURE_NAMES
+    coefficients: tuple[float, ...] = (0.0,) * len(STATE_FEATURE_NAMES)
+    features: tuple[str, ...] = STATE_FEATURE_NAMES
     threshold: float = 0.5
     manifest_changes: dict[str, Any] = field(default_factory=dict)
 

@@ -1,9 +1,10 @@
-"""Writes docs/metrics.md, docs/settings.md and docs/policy.md from the services' own code: `python -m docs.generate`."""
+"""Writes metrics.md, settings.md, policy.md and features.md in docs/ from the services' own code: `python -m docs.generate`."""
 
 from pathlib import Path
 from typing import Any, Final
 
 from docs.catalogue import SETTINGS, MetricFamily, read_metrics
+from docs.features_page import render_features
 from docs.markdown import NOTE, cell
 from docs.policy_page import render_policy
 from interlude.servicekit.settings import ServiceSettings
@@ -97,6 +98,7 @@ def main() -> None:
     (_DIRECTORY / "metrics.md").write_text(render_metrics(), encoding="utf-8")
     (_DIRECTORY / "settings.md").write_text(render_settings(), encoding="utf-8")
     (_DIRECTORY / "policy.md").write_text(render_policy(), encoding="utf-8")
+    (_DIRECTORY / "features.md").write_text(render_features(), encoding="utf-8")
 
 
 if __name__ == "__main__":

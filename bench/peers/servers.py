@@ -19,7 +19,7 @@ from devstack.places import REPOSITORY
 from devstack.ports import LOOPBACK, free_port
 from devstack.process import ChildProcess, ProcessFailed
 from devstack.service import http_ready
-from interlude.features.schema import FEATURE_NAMES
+from interlude.features.schema import STATE_FEATURE_NAMES
 from interlude.models.scorer import load_scorer
 
 WAYS: Final = ("sdk", "async_sdk", "server")
@@ -78,7 +78,7 @@ def _start_all(scene: Scene, feast: Path, mlserver: Path, cleanup: ExitStack) ->
         "feast": feast_target,
         "mlserver": mlserver_target,
         "model": _MODEL,
-        "names": list(FEATURE_NAMES),
+        "names": list(STATE_FEATURE_NAMES),
         "vectors": str(vectors),
         "expected": str(expected),
     }
@@ -100,7 +100,7 @@ def _start_feast(scene: Scene, programs: Path, repository: Path, vectors: Path, 
     """Fills its online store, which takes half a minute, and starts `feast serve`; returns host:port."""
     redis = urlparse(scene.redis_url)
     online_store = f"{redis.hostname}:{redis.port},db={_DATABASE}"
-    arguments = [str(repository), online_store, str(vectors), ",".join(FEATURE_NAMES)]
+    arguments = [str(repository), online_store, str(vectors), ",".join(STATE_FEATURE_NAMES)]
     fill = _child(scene, "feast-fill", [str(programs / "python"), "-m", "bench.peers.feast_repository", *arguments])
     _start(fill, cleanup)
     if fill.wait(_FILL_TIMEOUT_S) != 0:

@@ -10,7 +10,7 @@ from interlude.contacts.campaign import Arm, Campaign
 from interlude.contacts.caps import DAY_MS, HOUR_MS, MINUTE_MS, WEEK_MS
 from interlude.contacts.experiment import Assignment
 from interlude.features.codec import HotFeatures, ProfileFlag
-from interlude.features.schema import FEATURES, SESSION_PAUSE_MS
+from interlude.features.schema import SESSION_PAUSE_MS, STATE_FEATURES
 from interlude.features.state import Level
 from services.decision.policy import Facts, Rung
 
@@ -94,7 +94,7 @@ def _listener(source: Random) -> HotFeatures:
         level=source.choice((Level.FREE, Level.FREE, Level.SILVER, Level.GOLD, Level.UNKNOWN)).value,
         flags=_GOOD if source.random() < 0.7 else source.randrange(16),
         newest_listen_ms=newest_ms,
-        vector=struct.pack(f"<{len(FEATURES)}f", *(source.random() for _ in FEATURES)),
+        vector=struct.pack(f"<{len(STATE_FEATURES)}f", *(source.random() for _ in STATE_FEATURES)),
         session_began_ms=NOW_MS - listens_ago_ms[tracks - 1] if tracks else 0,
         session_tracks=tracks,
         streak_track_id=source.choice((None, 7)) if tracks else None,

@@ -1,5 +1,7 @@
 """From checked messages to what a listener state takes in."""
 
+from typing import Final
+
 from interlude.events.reading import content_type_of, parse
 from interlude.events.validation import check_ad_event, check_customer, check_key, check_listen, customer_id_of
 from interlude.features.state import (
@@ -16,6 +18,10 @@ from interlude.features.state import (
 )
 from interlude.v1 import events_pb2 as pb
 
+_LISTENS: Final = Stream.LISTENS
+_AD_EVENTS: Final = Stream.AD_EVENTS
+_MOBILE: Final = pb.DEVICE_MOBILE
+
 Headers = list[tuple[str, bytes | str | None]] | dict[str, bytes | str | None] | None
 
 
@@ -28,12 +34,12 @@ def read_event(
         if stream is Stream.CUSTOMERS:
             return customer_id_of(key), ProfileDeleted()
     content_type = content_type_of(headers)
-    if stream is Stream.LISTENS:
+    if stream is _LISTENS:
         listen = parse(pb.Listen, value, content_type)
         check_listen(listen, now_ms)
         check_key(key, listen.customer_id)
         return listen.customer_id, to_listen(listen)
-    if stream is Stream.AD_EVENTS:
+    if stream is _AD_EVENTS:
         ad_event = parse(pb.AdEvent, value, content_type)
         check_ad_event(ad_event, now_ms)
         check_key(key, ad_event.customer_id)
@@ -47,9 +53,7 @@ def read_event(
 def to_listen(listen: pb.Listen) -> Listen:
     """What a state keeps of a checked listen."""
     offset = listen.utc_offset_minutes if listen.HasField("utc_offset_minutes") else None
-    return Listen(
-        listen.played_at_ms, hash_id(listen.event_id), listen.track_id, listen.device == pb.DEVICE_MOBILE, offset
-    )
+    return Listen(listen.played_at_ms, hash_id(listen.event_id), listen.track_id, listen.device == _MOBILE, offset)
 
 
 def to_ad_event(event: pb.AdEvent) -> AdEvent:

@@ -14,6 +14,8 @@ EVENT_BYTES_LIMIT: Final = 64 * 1024
 JSON_CONTENT_TYPE: Final = "application/json"
 PROTOBUF_CONTENT_TYPE: Final = "application/x-protobuf"
 
+_USUAL_HEADER: Final = ("content-type", PROTOBUF_CONTENT_TYPE.encode())
+
 MessageT = TypeVar("MessageT", bound=Message)
 
 
@@ -23,7 +25,7 @@ def parse(message_type: type[MessageT], value: bytes, content_type: str = "") ->
     """
     if len(value) > EVENT_BYTES_LIMIT:
         raise InvalidEvent(Stage.SIZE, f"value has {len(value)} bytes, limit {EVENT_BYTES_LIMIT}")
-    if value[:1] == b"{" or content_type.lower().startswith(JSON_CONTENT_TYPE):
+    if value[:1] == b"{" or _is_json(content_type):
         return _parse_json(message_type, value)
     try:
         return message_type.FromString(value)
@@ -33,11 +35,18 @@ def parse(message_type: type[MessageT], value: bytes, content_type: str = "") ->
 
 def content_type_of(headers: list[tuple[str, bytes | str | None]] | Mapping[str, bytes | str | None] | None) -> str:
     """The value of the `content-type` header, empty when there is none."""
+    # As our own services and most clients write it.
+    if isinstance(headers, list) and headers and headers[0] == _USUAL_HEADER:
+        return PROTOBUF_CONTENT_TYPE
     pairs = headers.items() if isinstance(headers, Mapping) else headers or ()
     for name, value in pairs:
         if name.lower() == "content-type" and value:
             return value if isinstance(value, str) else value.decode("ascii", "replace")
     return ""
+
+
+def _is_json(content_type: str) -> bool:
+    return content_type != PROTOBUF_CONTENT_TYPE and content_type.lower().startswith(JSON_CONTENT_TYPE)
 
 
 def _parse_json(message_type: type[MessageT], value: bytes) -> MessageT:

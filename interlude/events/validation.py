@@ -14,6 +14,8 @@ POSTAL_CODE_BYTES: Final = 16
 TIME_ZONE_BYTES: Final = 64
 MODEL_VERSION_BYTES: Final = 128
 UTC_OFFSET_MINUTES: Final = 14 * 60
+_DEVICES: Final = (pb.DEVICE_MOBILE, pb.DEVICE_PC)
+_KINDS: Final = tuple(pb.AdEventKind.values()[1:])
 _FIELDS_OF_AN_ERASURE: Final = frozenset({"customer_id", "erased_at_ms"})
 
 
@@ -23,7 +25,7 @@ def check_listen(listen: pb.Listen, now_ms: int) -> None:
     _check_id("customer_id", listen.customer_id)
     _check_id("track_id", listen.track_id)
     _check_time("played_at_ms", listen.played_at_ms, now_ms)
-    _check_enum("device", listen.device, (pb.DEVICE_MOBILE, pb.DEVICE_PC))
+    _check_enum("device", listen.device, _DEVICES)
     _check_text("postal_code", listen.postal_code, POSTAL_CODE_BYTES, required=False)
     if abs(listen.utc_offset_minutes) > UTC_OFFSET_MINUTES:
         raise _invalid(f"utc_offset_minutes is {listen.utc_offset_minutes}, limit ±{UTC_OFFSET_MINUTES}")
@@ -33,7 +35,7 @@ def check_ad_event(event: pb.AdEvent, now_ms: int) -> None:
     """Raise `InvalidEvent` unless `event` can be taken at `now_ms`."""
     _check_text("event_id", event.event_id, EVENT_ID_BYTES)
     _check_id("customer_id", event.customer_id)
-    _check_enum("kind", event.kind, pb.AdEventKind.values()[1:])
+    _check_enum("kind", event.kind, _KINDS)
     _check_time("at_ms", event.at_ms, now_ms)
     _check_text("campaign_id", event.campaign_id, CAMPAIGN_ID_BYTES)
 
@@ -99,7 +101,7 @@ def _check_erasure(customer: pb.Customer, now_ms: int) -> None:
 def _check_text(field: str, value: str, limit_bytes: int, *, required: bool = True) -> None:
     if required and not value:
         raise _invalid(f"{field} is empty")
-    size = len(value.encode())
+    size = len(value) if value.isascii() else len(value.encode())
     if size > limit_bytes:
         raise _invalid(f"{field} has {size} bytes, limit {limit_bytes}")
 

@@ -12,33 +12,37 @@ Those are the keys of generation 0; of generation n they are `s{n}:{id}` and `f{
 import struct
 import zlib
 from enum import IntFlag
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from interlude.features.moment import moment
-from interlude.features.schema import FEATURES, LISTENS_KEPT, RECENT_LISTENS, SCHEMA_VERSION
+from interlude.features.offer_counts import OFFER_COUNT_BYTES
+from interlude.features.schema import LISTENS_KEPT, RECENT_LISTENS, SCHEMA_VERSION, STATE_FEATURES
 from interlude.features.state import AdEvents, Level, ListenerState, Listens, Profile, Stream
 from interlude.features.vector import vector
 
 STATE_LAYOUT_VERSION: Final = 2
-HOT_LAYOUT_VERSION: Final = 2
+HOT_LAYOUT_VERSION: Final = 3
 """Layouts of `s:` and `f:` count apart: what is kept of a listener stays valid when a decision is told more of it."""
 
 _HEADER: Final = struct.Struct(f"<B{len(Stream)}q")
 HEADER_BYTES: Final = _HEADER.size
 _PROFILE: Final = struct.Struct("<qBBBHB")
-# Newest erasure, profile flags, kept listens, kept ad events.
-_COUNTS: Final = struct.Struct("<qBHH")
+# Newest erasure, profile flags, kept listens, their different tracks, kept ad events.
+_COUNTS: Final = struct.Struct("<qBHHH")
 
 VALUES_MARK: Final = f"{STATE_LAYOUT_VERSION}.{HOT_LAYOUT_VERSION}.{SCHEMA_VERSION}"
 """Changes whenever values of this version and of another may not lie beside one another: both layouts, and the schema."""
 
 _SCHEMA_MARK: Final = zlib.crc32(SCHEMA_VERSION.encode())
-# layout, schema mark, level, flags, tracks of the session, recent listens; newest listen, begin of session and of the hour of
-# listening, streak, dismissal, conversion; the vector. The recent listens follow, 4 bytes each.
-_HOT_BEGIN: Final = "<BIBBBB6q"
-_HOT_WRITTEN: Final = struct.Struct(f"{_HOT_BEGIN}{len(FEATURES)}f")
-_HOT_READ: Final = struct.Struct(f"{_HOT_BEGIN}{4 * len(FEATURES)}s")
+# layout, schema mark, level, flags, tracks of the session, recent listens, skips, listens today, words of offer counts; newest
+# listen, begin of session and of the hour of listening, streak, dismissal, conversion, end of the day; the vector. Behind them the
+# recent listens and the counts of offers (`offer_counts.py`), in words of 4 bytes.
+_HOT_BEGIN: Final = "<BIBBBBBBB7q"
+_HOT_WRITTEN: Final = struct.Struct(f"{_HOT_BEGIN}{len(STATE_FEATURES)}f")
+_HOT_READ: Final = struct.Struct(f"{_HOT_BEGIN}{4 * len(STATE_FEATURES)}s")
 _HOT_BYTES: Final = _HOT_READ.size
+_REMEMBERED: Final = 16_384
 _NONE: Final = -1
 """Of a time or a track that there is none of."""
 
@@ -76,7 +80,8 @@ class HotFeatures(NamedTuple):
     newest_listen_ms: int | None
     """None: no listen yet."""
     vector: bytes
-    """The served features as little-endian float32, `len(FEATURES)` of them."""
+    """The served features as little-endian float32: those of `schema.STATE_FEATURES`, as stored; or all of `schema.FEATURES`, for a
+    model that takes the others too (`moment_features.with_moment`)."""
     session_began_ms: int = 0
     """Begin of the first listen of the newest session: listens without a pause of `SESSION_PAUSE_MS`; 0 without a listen."""
     session_tracks: int = 0
@@ -91,6 +96,14 @@ class HotFeatures(NamedTuple):
     """The newest dismissal of an offer among the ad events kept, whatever the campaign."""
     last_conversion_ms: int | None = None
     """The newest offer taken among the ad events kept, whatever the campaign."""
+    skips: int = 0
+    """Tracks skipped in a row up to the newest listen, which itself is not among them."""
+    listens_today: int = 0
+    """Listens of the newest one's local day, up to `day_ends_ms`; at most `LISTENS_KEPT`."""
+    day_ends_ms: int = 0
+    """When the newest listen's local day ends; 0 without a listen."""
+    offer_counts: bytes = b""
+    """What became of past offers, as `offer_counts.py` reads it."""
 
 
 def state_key(customer_id: int, generation: int = 0) -> str:
@@ -111,10 +124,9 @@ def encode_header(state: ListenerState) -> bytes:
 def encode_state(state: ListenerState) -> bytes:
     """The value of `s:{id}`. Equal states give equal bytes."""
     flags = _flags(state.profile)
-    counts = _COUNTS.pack(state.erased_at_ms, flags, len(state.listens.marks), len(state.ad_events.kinds))
-    return b"".join(
-        (encode_header(state), counts, *state.listens, *state.ad_events, _encode_profile(state.profile, flags))
-    )
+    listens, ad_events = state.listens, state.ad_events
+    counts = _COUNTS.pack(state.erased_at_ms, flags, len(listens.marks), listens.tracks, len(ad_events.kinds))
+    return b"".join((encode_header(state), counts, *listens[:4], *ad_events, _encode_profile(state.profile, flags)))
 
 
 def decode_state(value: bytes | None) -> ListenerState:
@@ -125,18 +137,23 @@ def decode_state(value: bytes | None) -> ListenerState:
         version, *offsets = _HEADER.unpack_from(value)
         if version != STATE_LAYOUT_VERSION:
             raise CorruptValue(f"state layout {version}, this version reads {STATE_LAYOUT_VERSION}")
-        erased_at_ms, flags, listens, ad_events = _COUNTS.unpack_from(value, HEADER_BYTES)
-        columns, end = _columns(value, HEADER_BYTES + _COUNTS.size, (listens, ad_events))
+        erased_at_ms, flags, listens, tracks, ad_events = _COUNTS.unpack_from(value, HEADER_BYTES)
+        listen_columns, end = _columns(value, HEADER_BYTES + _COUNTS.size, listens)
+        ad_columns, end = _columns(value, end, ad_events)
+        if not min(listens, 1) <= tracks <= listens:
+            raise CorruptValue(f"{tracks} different tracks in {listens} listens")
         profile = _decode_profile(value, end, flags)
     except (struct.error, ValueError) as error:
         raise CorruptValue(f"state of {len(value)} bytes does not decode: {error}") from error
-    return ListenerState(tuple(offsets), profile, Listens(*columns[:4]), AdEvents(*columns[4:]), erased_at_ms)
+    return ListenerState(tuple(offsets), profile, Listens(*listen_columns, tracks), AdEvents(*ad_columns), erased_at_ms)
 
 
 def encode_hot(state: ListenerState) -> bytes:
     """The value of `f:{id}`."""
     profile = state.profile
-    newest, session_began, session_tracks, streak, hour_began, recent, dismiss, conversion = moment(state)
+    (
+        newest, session_began, session_tracks, streak, hour_began, recent, dismiss, conversion, skips, today, day_ends, offers
+    ) = moment(state)  # fmt: skip
     fixed = _HOT_WRITTEN.pack(
         HOT_LAYOUT_VERSION,
         _SCHEMA_MARK,
@@ -144,15 +161,19 @@ def encode_hot(state: ListenerState) -> bytes:
         _flags(profile),
         session_tracks,
         len(recent) // 4,
+        skips,
+        today,
+        len(offers) // 4,
         _NONE if newest is None else newest,
         session_began,
         hour_began,
         _NONE if streak is None else streak,
         _NONE if dismiss is None else dismiss,
         _NONE if conversion is None else conversion,
+        day_ends,
         *vector(state),
     )
-    return fixed + recent
+    return fixed + recent + offers
 
 
 def decode_hot(value: bytes) -> HotFeatures:
@@ -160,26 +181,31 @@ def decode_hot(value: bytes) -> HotFeatures:
     if len(value) < _HOT_BYTES:
         raise CorruptValue(f"features of {len(value)} bytes, this layout has at least {_HOT_BYTES}")
     (
-        version, mark, level, flags, tracks, recents, newest, session_began, hour_began, streak, dismiss, conversion, numbers
+        version, mark, level, flags, tracks, recents, skips, today, offers, newest, session_began, hour_began, streak, dismiss,
+        conversion, day_ends, numbers
     ) = _HOT_READ.unpack_from(value)  # fmt: skip
     if version != HOT_LAYOUT_VERSION or mark != _SCHEMA_MARK:
         raise CorruptValue(f"features of layout {version}, schema mark {mark:08x}; expected {_SCHEMA_MARK:08x}")
-    if len(value) != _HOT_BYTES + 4 * recents:
-        raise CorruptValue(f"features of {len(value)} bytes with {recents} recent listens")
+    offers_at = _HOT_BYTES + 4 * recents
+    if len(value) != offers_at + 4 * offers or (offers and 4 * offers not in OFFER_COUNT_BYTES):
+        raise CorruptValue(f"features of {len(value)} bytes with {recents} recent listens and {offers} words of offers")
     if level > _HIGHEST_LEVEL:
         raise CorruptValue(f"{level} is not a level")
     if streak < _NONE or dismiss < _NONE or conversion < _NONE:
         raise CorruptValue("a track or a time below zero")
     if newest == _NONE:
-        if tracks or recents or session_began or hour_began or streak != _NONE:
+        if tracks or recents or session_began or hour_began or streak != _NONE or skips or today or day_ends:
             raise CorruptValue("a session without a listen")
     elif not (
         0 < tracks <= LISTENS_KEPT
         and 0 < recents <= RECENT_LISTENS
         and 0 <= session_began <= newest
         and 0 <= hour_began <= newest
+        and skips < LISTENS_KEPT
+        and 0 < today <= LISTENS_KEPT
+        and newest < day_ends
     ):
-        raise CorruptValue(f"a session of {tracks} tracks and {recents} recent listens, or one that began out of time")
+        raise CorruptValue(f"a session of {tracks} tracks and {recents} recent listens, or one out of time")
     return HotFeatures(
         level,
         flags,
@@ -189,9 +215,13 @@ def decode_hot(value: bytes) -> HotFeatures:
         tracks,
         None if streak == _NONE else streak,
         hour_began,
-        value[_HOT_BYTES:],
+        value[_HOT_BYTES:offers_at],
         None if dismiss == _NONE else dismiss,
         None if conversion == _NONE else conversion,
+        skips,
+        today,
+        day_ends,
+        value[offers_at:],
     )
 
 
@@ -206,14 +236,13 @@ def _flags(profile: Profile | None) -> int:
     )
 
 
-def _columns(value: bytes, start: int, counts: tuple[int, ...]) -> tuple[list[bytes], int]:
-    """The packed columns of each table in turn, and where they end."""
-    columns = []
-    for count in counts:
-        for width in (8, 8, 8, 1):
-            columns.append(value[start : start + width * count])
-            start += width * count
-    return columns, start
+def _columns(value: bytes, start: int, count: int) -> tuple[tuple[bytes, bytes, bytes, bytes], int]:
+    """The packed columns of a table of `count` rows, and where they end."""
+    first = start + 8 * count
+    second = first + 8 * count
+    third = second + 8 * count
+    end = third + count
+    return (value[start:first], value[first:second], value[second:third], value[third:end]), end
 
 
 def _encode_profile(profile: Profile | None, flags: int) -> bytes:
@@ -229,8 +258,14 @@ def _decode_profile(value: bytes, start: int, flags: int) -> Profile | None:
     if not flags & _KNOWN:
         _check_end(value, start)
         return None
-    updated_at_ms, _, level, gender, birth_year, zone_bytes = _PROFILE.unpack_from(value, start)
-    zone_start = start + _PROFILE.size
+    return _known_profile(value[start:], flags)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _known_profile(value: bytes, flags: int) -> Profile:
+    """Whoever listens now is decoded with every track, with the same profile."""
+    updated_at_ms, _, level, gender, birth_year, zone_bytes = _PROFILE.unpack_from(value)
+    zone_start = _PROFILE.size
     _check_end(value, zone_start + zone_bytes)
     return Profile(
         updated_at_ms=updated_at_ms,

@@ -7,6 +7,7 @@ import struct
 from bisect import bisect_right
 
 from interlude.features.state import AdEvents, ListenerState, Listens
+from interlude.features.tracks import count_tracks
 
 _Columns = tuple[bytes, bytes, bytes, bytes]
 
@@ -14,9 +15,10 @@ _Columns = tuple[bytes, bytes, bytes, bytes]
 def without_erased(state: ListenerState, erased_at_ms: int) -> ListenerState:
     """`state` without anything of `erased_at_ms` or before, which it remembers."""
     profile = state.profile
+    columns = _after(state.listens[:4], erased_at_ms)
     return state._replace(
         profile=profile if profile is not None and profile.updated_at_ms > erased_at_ms else None,
-        listens=Listens(*_after(state.listens, erased_at_ms)),
+        listens=Listens(*columns, count_tracks(columns[2])),
         ad_events=AdEvents(*_after(state.ad_events, erased_at_ms)),
         erased_at_ms=erased_at_ms,
     )

@@ -27,9 +27,13 @@ from interlude.features.state import (
     ProfileDeleted,
     Stream,
 )
+from interlude.features.tracks import tracks_after
 
 _WORD: Final = struct.Struct("<Q")
 _LAST_WORD: Final = -8
+# As plain integers: to ask an enum costs more than what is done with the answer.
+_MOBILE: Final = ListenMark.MOBILE.value
+_LOCAL_TIME_UNKNOWN: Final = ListenMark.LOCAL_TIME_UNKNOWN.value
 _Columns = tuple[bytes, bytes, bytes, bytes]
 
 
@@ -39,6 +43,9 @@ class Outcome(Enum):
     TAKEN = "taken"
     DUPLICATE = "duplicate"  # the state has it already
     OUTDATED = "outdated"  # older than everything that is kept, than the known profile, or than an erasure
+
+
+_TAKEN: Final = Outcome.TAKEN
 
 
 class Folded(NamedTuple):
@@ -64,16 +71,22 @@ def fold(state: ListenerState, event: Event) -> Folded:
 
 def advance(state: ListenerState, stream: Stream, position: int) -> ListenerState:
     """`state` marked as including everything of `stream` up to and with `position`."""
-    offsets = list(state.offsets)
-    offsets[stream] = position
-    return state._replace(offsets=tuple(offsets))
+    return advance_all(state, (*state.offsets[:stream], position, *state.offsets[stream + 1 :]))
+
+
+def advance_all(state: ListenerState, offsets: tuple[int, ...]) -> ListenerState:
+    """`state` marked as including every stream up to its place in `offsets`; the very same state where it is marked so."""
+    if offsets == state.offsets:
+        return state
+    _, profile, listens, ad_events, erased_at_ms = state
+    return ListenerState(offsets, profile, listens, ad_events, erased_at_ms)
 
 
 def listen_mark(listen: Listen) -> int:
     """The byte that is kept of a listen's device and local time."""
-    mark = ListenMark.MOBILE.value if listen.mobile else 0
+    mark = _MOBILE if listen.mobile else 0
     if listen.utc_offset_minutes is None:
-        return mark | ListenMark.LOCAL_TIME_UNKNOWN.value
+        return mark | _LOCAL_TIME_UNKNOWN
     return mark | day_part(listen.played_at_ms, listen.utc_offset_minutes)
 
 
@@ -81,10 +94,15 @@ def _fold_listen(state: ListenerState, listen: Listen) -> Folded:
     if listen.played_at_ms <= state.erased_at_ms:
         return Folded(state, Outcome.OUTDATED)
     kept = state.listens
-    columns = _insert(kept, listen.played_at_ms, listen.event_hash, listen.track_id, listen_mark(listen), LISTENS_KEPT)
+    columns = _insert(
+        kept[:4], listen.played_at_ms, listen.event_hash, listen.track_id, listen_mark(listen), LISTENS_KEPT
+    )
     if isinstance(columns, Outcome):
         return Folded(state, columns)
-    return Folded(state._replace(listens=Listens(*columns)), Outcome.TAKEN)
+    times, hashes, track_ids, marks = columns
+    tracks = tracks_after(kept.tracks, kept.track_id, track_ids, listen.track_id)
+    listens = Listens(times, hashes, track_ids, marks, tracks)
+    return Folded(ListenerState(state.offsets, state.profile, listens, state.ad_events, state.erased_at_ms), _TAKEN)
 
 
 def _fold_ad_event(state: ListenerState, event: AdEvent) -> Folded:
@@ -126,13 +144,19 @@ def _insert(kept: _Columns, at_ms: int, event_hash: int, word: int, mark: int, l
     times, hashes, words, marks = kept
     rows = len(marks)
     if not rows or at_ms > _WORD.unpack_from(times, len(times) + _LAST_WORD)[0]:
-        place = rows  # the usual event: newer than all that is kept
-    else:
-        place = _place(times, hashes, at_ms, event_hash)
-        if place < 0:
-            return Outcome.DUPLICATE
-        if place == 0 and rows >= limit:
-            return Outcome.OUTDATED
+        # The usual event: newer than all that is kept.
+        start, oldest = (8, 1) if rows >= limit else (0, 0)
+        return (
+            times[start:] + _WORD.pack(at_ms),
+            hashes[start:] + _WORD.pack(event_hash),
+            words[start:] + _WORD.pack(word),
+            marks[oldest:] + bytes((mark,)),
+        )
+    place = _place(times, hashes, at_ms, event_hash)
+    if place < 0:
+        return Outcome.DUPLICATE
+    if place == 0 and rows >= limit:
+        return Outcome.OUTDATED
     byte = place * 8
     columns = (
         times[:byte] + _WORD.pack(at_ms) + times[byte:],

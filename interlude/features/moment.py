@@ -1,4 +1,4 @@
-"""Where a listener is now, from what is kept of them: session, streak, hour of listening, newest listens, last answers to offers.
+"""Where a listener is now, from what is kept of them: session, streak, skips, day and hour of listening, newest listens, offers.
 
 Everything follows from the set of kept events alone, so any order and repetition of events gives the same moment. The
 enricher works this out for every listener of every batch: walks over the listens go from stretch to stretch by bisection,
@@ -11,11 +11,14 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from interlude.features.interest import streak_track_id
+from interlude.features.local_time import local_day
+from interlude.features.offer_counts import count_offers
 from interlude.features.schema import (
     LISTENING_HOUR_MS,
     LONGEST_TRACK_MS,
     RECENT_LISTENS,
     SESSION_PAUSE_MS,
+    SKIP_MS,
 )
 from interlude.features.state import AdEventKind, AdEvents, ListenerState
 
@@ -37,17 +40,23 @@ class Moment(NamedTuple):
     recent_listens: bytes = b""
     last_dismiss_ms: int | None = None
     last_conversion_ms: int | None = None
+    skips: int = 0
+    listens_today: int = 0
+    day_ends_ms: int = 0
+    offer_counts: bytes = b""
 
 
 def moment(state: ListenerState) -> Moment:
     """The moment that `state` ends with."""
     dismiss_ms, conversion_ms = _last_answers(state.ad_events)
+    offer_counts = count_offers(state.ad_events) if state.ad_events.kinds else b""
     listens = state.listens
     count = len(listens.marks)
     if not count:
-        return Moment(last_dismiss_ms=dismiss_ms, last_conversion_ms=conversion_ms)
+        return Moment(last_dismiss_ms=dismiss_ms, last_conversion_ms=conversion_ms, offer_counts=offer_counts)
     times = struct.unpack(f"<{count}Q", listens.played_at_ms)
     first = _session_start(times)
+    today = local_day(times[-1], state.profile.time_zone if state.profile else "")
     return Moment(
         times[-1],
         times[first],
@@ -57,6 +66,10 @@ def moment(state: ListenerState) -> Moment:
         _recent_listens(times),
         dismiss_ms,
         conversion_ms,
+        _skips(times),
+        count - bisect_left(times, today.begins_ms),
+        today.ends_ms,
+        offer_counts,
     )
 
 
@@ -88,6 +101,14 @@ def _listening_hour_began_ms(times: Sequence[int]) -> int:
         missing_ms -= listened_ms
         place = earlier
     return 0
+
+
+def _skips(times: Sequence[int]) -> int:
+    """Listens in a row, the newest one's predecessor last, that the next one cut short."""
+    place = len(times) - 1
+    while place and times[place] - times[place - 1] < SKIP_MS:
+        place -= 1
+    return len(times) - 1 - place
 
 
 def _recent_listens(times: Sequence[int]) -> bytes:

@@ -109,12 +109,14 @@ Event = Listen | AdEvent | Profile | ProfileDeleted | Erasure
 
 
 class Listens(NamedTuple):
-    """Columns of kept listens, oldest first: 8 bytes a row little-endian, `marks` 1 byte a row."""
+    """Columns of kept listens, oldest first: 8 bytes a row little-endian, `marks` 1 byte a row. `tracks`: how many different
+    tracks they are of, which follows from them and is dear to count."""
 
     played_at_ms: bytes = b""
     event_hash: bytes = b""
     track_id: bytes = b""
     marks: bytes = b""
+    tracks: int = 0
 
 
 class AdEvents(NamedTuple):

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from interlude.features.schema import FEATURE_NAMES, FINGERPRINTS
+from interlude.features.schema import FEATURE_NAMES, FINGERPRINTS, STATE_FEATURES
 from interlude.models.graph import check_graph
 from interlude.models.manifest import Manifest, RefusedModel
 from interlude.models.store import StoredModel
@@ -28,7 +28,9 @@ class Scorer:
         """Raises `RefusedModel` when the file holds what it must not, ONNX Runtime does not take it, or its inputs and outputs
         are not the contract's."""
         self.columns: Final = _columns(manifest)
-        self.takes_whole_schema: Final = self.columns == list(range(len(FEATURE_NAMES)))
+        self.takes_moment: Final = max(self.columns) >= len(STATE_FEATURES)
+        """Whether it takes features that are not in the stored vector: see `moment_features.with_moment`."""
+        self._takes_stored_vector = self.columns == list(range(len(STATE_FEATURES)))
         check_graph(model)
         self._session = _open(model)
         _check_interface(self._session, len(self.columns))
@@ -40,8 +42,11 @@ class Scorer:
         return column
 
     def score_vectors(self, vectors: Matrix) -> npt.NDArray[np.float32]:
-        """The same for `vectors` of shape (rows, all features of the schema), in the schema's order."""
-        return self.score(vectors if self.takes_whole_schema else np.ascontiguousarray(vectors[:, self.columns]))
+        """The same for `vectors` in the schema's order, of shape (rows, features of the schema): all of them, or, unless the model
+        `takes_moment`, those of the stored vector."""
+        if self._takes_stored_vector and vectors.shape[1] == len(STATE_FEATURES):
+            return self.score(vectors)
+        return self.score(np.ascontiguousarray(vectors[:, self.columns]))
 
 
 def load_scorer(stored: StoredModel) -> Scorer:
@@ -73,7 +78,7 @@ def _check_golden(got: npt.NDArray[np.float32], expected: npt.NDArray[np.float32
 
 
 def _columns(manifest: Manifest) -> list[int]:
-    """Where the model's features are in the schema's vector."""
+    """Where the model's features are in the schema's vector. Raises `RefusedModel`."""
     for name, fingerprint in zip(manifest.features, manifest.fingerprints, strict=False):
         if name not in FINGERPRINTS:
             raise RefusedModel("features", f"feature {name!r} is not in the schema")

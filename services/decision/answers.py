@@ -8,6 +8,7 @@ from interlude.contacts.campaign import Campaign, ColdStart
 from interlude.contacts.experiment import UNASSIGNED, assign, chance
 from interlude.contacts.ledger import CorruptContacts, contact_times, has_contact_of
 from interlude.features.codec import CorruptValue, HotFeatures, decode_hot
+from interlude.features.moment_features import with_moment
 from interlude.features.state import hash_id
 from services.decision.policy import SHOWN, Facts, Reason, Rung
 
@@ -105,6 +106,15 @@ def read_listener(value: bytes) -> HotFeatures | None:
         return decode_hot(value)
     except CorruptValue:
         return None
+
+
+def as_asked(
+    listener: HotFeatures | None, question: Question, now_ms: int, *, takes_moment: bool
+) -> HotFeatures | None:
+    """The listener with the vector that the model is given: the stored one, unless the model takes what only the moment knows."""
+    if listener is None or not takes_moment:
+        return listener
+    return with_moment(listener, now_ms, question.campaign.campaign_hash)
 
 
 def _contact_times(question: Question, contacts_value: bytes) -> tuple[int, ...]:

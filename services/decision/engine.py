@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Protocol
 
-from services.decision.answers import Answer, Question, ReservationState, facts_of, new_tuple
+from services.decision.answers import Answer, Question, ReservationState, as_asked, facts_of, new_tuple
 from services.decision.champion import Roster
 from services.decision.listeners import Listener, ListenersUnavailable
 from services.decision.policy import SHOWN, Facts, Reason, Rung, decide
 from services.decision.reserving import Reserver
-from services.decision.scoring import score
+from services.decision.scoring import score, takes_moment
 from services.decision.trial_metrics import UNOBSERVED, TrialObserver
 
 _Answer = Callable[[Sequence[Question], float], list[Answer]]
@@ -97,9 +97,13 @@ class DecisionEngine:
             listeners = self._listeners.read([question.customer_id for question in questions], budget_seconds)
         except ListenersUnavailable:
             return _unread(questions, Rung.NO_FEATURES, now_ms)
-        scores = score(
-            [question.customer_id for question in questions], listeners, self._models.roster, self._observer.compared
-        )
+        roster = self._models.roster
+        if takes_moment(roster):
+            listeners = [
+                listener._replace(features=as_asked(listener.features, question, now_ms, takes_moment=True))
+                for question, listener in zip(questions, listeners, strict=True)
+            ]
+        scores = score([question.customer_id for question in questions], listeners, roster, self._observer.compared)
         answers = []
         for question, listener, scored in zip(questions, listeners, scores, strict=True):
             facts = facts_of(

@@ -45,5 +45,5 @@ def _to_features(listener: HotFeatures | None) -> list[pb.NamedFeature]:
     values = memoryview(listener.vector).cast("f")
     return [
         pb.NamedFeature(name=feature.name, value=value, unit=feature.unit)
-        for feature, value in zip(FEATURES, values, strict=True)
+        for feature, value in zip(FEATURES, values, strict=False)  # all of them only where the model takes all
     ]

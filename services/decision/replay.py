@@ -13,9 +13,9 @@ import numpy as np
 from interlude.contacts.budget import BudgetState
 from interlude.contacts.campaign import Campaigns
 from interlude.features.codec import HotFeatures
-from interlude.features.schema import FEATURES, SCHEMA_VERSION
+from interlude.features.schema import SCHEMA_VERSION
 from interlude.v1 import decision_pb2 as pb
-from services.decision.answers import Answer, Question, ReservationState, facts_of, read_listener
+from services.decision.answers import Answer, Question, ReservationState, as_asked, facts_of, read_listener
 from services.decision.champion import Serving
 from services.decision.policy import CERTAIN, SHOWN, Facts, Reason, Rung, decide
 from services.decision.requests import to_question
@@ -99,9 +99,10 @@ def _facts(logged: pb.DecisionLogged, question: Question, serving_of: ServingOf)
     rung = Rung(logged.response.rung)
     if rung in _UNREAD:
         return Facts(question.campaign, logged.decided_at_ms, rung)
-    listener = read_listener(logged.listener)
     version = logged.response.model_version
     serving = serving_of(version) if version else None
+    takes_moment = serving is not None and serving.scorer.takes_moment
+    listener = as_asked(read_listener(logged.listener), question, logged.decided_at_ms, takes_moment=takes_moment)
     return facts_of(
         question,
         listener,
@@ -118,7 +119,7 @@ def _score(listener: HotFeatures | None, serving: Serving | None) -> float | Non
     end (docs/adr/0013)."""
     if listener is None or serving is None:
         return None
-    vector = np.frombuffer(listener.vector, dtype="<f4").reshape(1, len(FEATURES))
+    vector = np.frombuffer(listener.vector, dtype="<f4").reshape(1, -1)
     return float(serving.scorer.score_vectors(vector)[0])
 
 

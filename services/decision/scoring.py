@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from interlude.features.schema import FEATURES
 from interlude.models.rollout import is_in_share
 from interlude.models.store import Stage
 from services.decision.champion import Roster, Serving, Trial
@@ -46,6 +45,12 @@ def score(
     return scores
 
 
+def takes_moment(roster: Roster) -> bool:
+    """Whether any model that is asked takes features that only the moment knows."""
+    servings = (roster.champion, None if roster.trial is None else roster.trial.serving)
+    return any(serving is not None and serving.scorer.takes_moment for serving in servings)
+
+
 def _by(listeners: Sequence[Listener], serving: Serving | None, *, by_candidate: bool = False) -> list[Score]:
     if serving is None:
         return [Score()] * len(listeners)
@@ -83,6 +88,6 @@ def probabilities(listeners: Sequence[Listener], serving: Serving | None) -> lis
     vectors = [listener.features.vector for listener in listeners if listener.features is not None]
     if serving is None or not vectors:
         return [None] * len(listeners)
-    matrix = np.frombuffer(b"".join(vectors), dtype="<f4").reshape(len(vectors), len(FEATURES))
+    matrix = np.frombuffer(b"".join(vectors), dtype="<f4").reshape(len(vectors), -1)
     scores = iter(serving.scorer.score_vectors(matrix).tolist())
     return [None if listener.features is None else next(scores) for listener in listeners]

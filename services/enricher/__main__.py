@@ -15,7 +15,7 @@ from interlude.servicekit.dead_letter_limit import DeadLetterLimit
 from interlude.servicekit.dead_letters import DeadLetters
 from interlude.servicekit.equal_partitions import UnequalPartitions
 from interlude.servicekit.group_offsets import GroupOffsets
-from interlude.servicekit.lifecycle import refuse_to_start, stop_on_signals
+from interlude.servicekit.lifecycle import collect_rarely, refuse_to_start, stop_on_signals
 from interlude.servicekit.logs import configure_logs
 from interlude.servicekit.producing import RecordProducer
 from interlude.servicekit.redis import await_redis, connect
@@ -40,6 +40,7 @@ def build_loop(
     health: Health,
 ) -> ConsumerLoop:
     """The whole service, ready to run."""
+    collect_rarely()
     producer = RecordProducer(
         settings.kafka_bootstrap,
         client_id=SERVICE,

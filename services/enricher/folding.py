@@ -1,11 +1,14 @@
 """What one batch does to one listener: pure."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-from interlude.features.fold import Outcome, advance, fold
+from interlude.features.fold import Outcome, advance_all, fold
 from interlude.features.interest import Interest, interests_found
 from interlude.features.state import Event, Listen, ListenerState, Stream, partition_at
+
+_TAKEN: Final = Outcome.TAKEN
+_DUPLICATE: Final = Outcome.DUPLICATE
 
 
 class Arrival(NamedTuple):
@@ -35,14 +38,15 @@ def fold_arrivals(state: ListenerState, arrivals: Sequence[Arrival]) -> FoldedAr
     interests: list[Interest] = []
     applied = []
     out_of_order = 0
+    offsets = list(state.offsets)
     for stream, position, _, event in arrivals:
-        if position <= state.offsets[stream]:
+        if position <= offsets[stream]:
             applied.append(False)
-            out_of_order += partition_at(position) < partition_at(state.offsets[stream])
+            out_of_order += partition_at(position) < partition_at(offsets[stream])
             continue
         state, outcome = fold(state, event)
-        if outcome is Outcome.TAKEN and isinstance(event, Listen):
+        if outcome is _TAKEN and isinstance(event, Listen):
             interests += interests_found(state.listens, event)
-        state = advance(state, stream, position)
-        applied.append(outcome is not Outcome.DUPLICATE)
-    return FoldedArrivals(state, interests, applied, out_of_order)
+        offsets[stream] = position
+        applied.append(outcome is not _DUPLICATE)
+    return FoldedArrivals(advance_all(state, tuple(offsets)), interests, applied, out_of_order)

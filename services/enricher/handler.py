@@ -56,7 +56,9 @@ class EnricherHandler:
         metrics: EnricherMetrics,
         limit: DeadLetterLimit,
         now_ms: Callable[[], int],
+        seconds: Callable[[], float] = time.perf_counter,
     ) -> None:
+        """`seconds` is the clock of the steps."""
         self._states = states
         self._outbox = outbox
         self._metrics = metrics
@@ -64,6 +66,7 @@ class EnricherHandler:
         self._limit = limit
         self._freshness = {stream: metrics.freshness.labels(topic) for stream, topic in _TOPICS.items()}
         self._now_ms = now_ms
+        self._seconds = seconds
 
     def handle(self, batch: Sequence[Message]) -> None:
         """1. decode every record; 2. read the states; 3. fold; 4. publish what was found, wait until Kafka has it;
@@ -144,27 +147,32 @@ class EnricherHandler:
         now_ms = self._now_ms()
         counts: dict[tuple[Stream, int, bool], int] = {}
         newest_ms: dict[tuple[Stream, int], int] = {}
+        arrived_ms: dict[Stream, list[int]] = {stream: [] for stream in _TOPICS}
         for customer_id in folded.keys() - set(refused):
             after = folded[customer_id]
-            self._metrics.interests.inc(len(after.interests))
-            self._metrics.out_of_order.inc(after.out_of_order)
-            for arrival, is_applied in zip(arrivals[customer_id], after.applied, strict=True):
-                stream, partition = arrival.stream, partition_at(arrival.position)
+            if after.interests:
+                self._metrics.interests.inc(len(after.interests))
+            if after.out_of_order:
+                self._metrics.out_of_order.inc(after.out_of_order)
+            for (stream, position, at_ms, _), is_applied in zip(arrivals[customer_id], after.applied, strict=True):
+                partition = partition_at(position)
                 counts[stream, partition, is_applied] = counts.get((stream, partition, is_applied), 0) + 1
-                if is_applied and arrival.arrived_ms > newest_ms.get((stream, partition), 0):
-                    newest_ms[stream, partition] = arrival.arrived_ms
-                self._freshness[stream].observe((now_ms - arrival.arrived_ms) / 1000)
+                if is_applied and at_ms > newest_ms.get((stream, partition), 0):
+                    newest_ms[stream, partition] = at_ms
+                arrived_ms[stream].append(at_ms)
+        for stream, times_ms in arrived_ms.items():
+            self._freshness[stream].observe_all([(now_ms - at_ms) / 1000 for at_ms in times_ms])
         for (stream, partition, is_applied), events in counts.items():
             outcome = EventOutcome.APPLIED if is_applied else EventOutcome.DUPLICATE
             self._reconciliation.count((_TOPICS[stream], partition), outcome, events)
-        for (stream, partition), arrived_ms in newest_ms.items():
-            self._reconciliation.note_applied((_TOPICS[stream], partition), arrived_ms)
+        for (stream, partition), applied_ms in newest_ms.items():
+            self._reconciliation.note_applied((_TOPICS[stream], partition), applied_ms)
 
     @contextmanager
     def _timed(self, step: str) -> Iterator[None]:
-        started = time.perf_counter()
+        started = self._seconds()
         yield
-        self._metrics.step_seconds.labels(step).observe(time.perf_counter() - started)
+        self._metrics.step_seconds.labels(step).observe(self._seconds() - started)
 
 
 def _by_topic(received: "Counter[Place]") -> "Counter[str]":

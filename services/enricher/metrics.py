@@ -8,6 +8,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from interlude.servicekit.histograms import BatchHistogram
 from services.enricher.reconciliation import EventOutcome, Reconciliation
 
 
@@ -19,7 +20,7 @@ class EnricherMetrics:
         self.reconciliation = Reconciliation()
         self.events = ReconciliationMetric(self.reconciliation, now_ms)
         self.registry.register(self.events)
-        self.freshness = Histogram(
+        self.freshness = BatchHistogram(
             "interlude_enricher_freshness_seconds",
             "From a record's timestamp in Kafka to its features being readable in Redis. "
             "When it rises: compare consumer lag and batch seconds; add an enricher while there are partitions to share.",

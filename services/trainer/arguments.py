@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final, NoReturn
 
+from interlude.features.schema import FEATURE_NAMES, STATE_FEATURE_NAMES
 from services.trainer.decision_rows import DecisionRule
 from services.trainer.estimators import ClassWeight
 from services.trainer.fitting import Plan
@@ -139,6 +140,13 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
         help="the campaign that was shown; with --rows clicks: the campaign whose clicks are the positives",
     )
     parser.add_argument(
+        "--features",
+        type=_features,
+        default=STATE_FEATURE_NAMES,
+        metavar="NAMES",
+        help="what the model takes, comma-separated (docs/features.md; default: the stored vector); a file has the default ones",
+    )
+    parser.add_argument(
         "--attribution-hours", type=_positive, default=24.0, help="a click this long after an impression is its doing"
     )
     parser.add_argument(
@@ -241,6 +249,15 @@ def _values(text: str) -> tuple[float, ...]:
     if min(values) < 0:
         raise argparse.ArgumentTypeError("regularisation is at least 0")
     return values
+
+
+def _features(text: str) -> tuple[str, ...]:
+    names = tuple(text.split(","))
+    if unknown := [name for name in names if name not in FEATURE_NAMES]:
+        raise argparse.ArgumentTypeError(f"no feature is named {', '.join(map(repr, unknown))}")
+    if len(set(names)) != len(names):
+        raise argparse.ArgumentTypeError("a feature is named twice")
+    return names
 
 
 def _class_weights(text: str) -> tuple[ClassWeight, ...]:

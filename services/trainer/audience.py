@@ -13,13 +13,14 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as sql
 
 from interlude.contacts.campaign import Campaign
-from interlude.features.vector import vector
+from interlude.features.state import ListenerState
 from interlude.models.scorer import Scorer, load_scorer
 from interlude.models.store import StoredModel
 from services.trainer.arrow_lines import to_batches
 from services.trainer.audience_policy import Reason, exclusion, verdict
 from services.trainer.history import final_state
 from services.trainer.log_events import Customer, customers_in, read_log
+from services.trainer.point_in_time import FeaturesAt, all_features, stored_features
 
 _ANSWERS: Final = "customer_id bigint, score float, reason string, count bigint"
 _ARROW_ANSWERS: Final = pa.schema(
@@ -78,17 +79,27 @@ def _answers(
     counted: Counter[str] = Counter()
     scorer = load_scorer(champion)
     decide = partial(verdict, campaign, threshold=champion.manifest.threshold)
-    customers = _eligible(customers_in(batches, now_ms, counted), counted)
+    features_at = all_features if scorer.takes_moment else stored_features
+    features_now = partial(_features_now, features_at=features_at, now_ms=now_ms, campaign_hash=campaign.campaign_hash)
+    customers = _eligible(customers_in(batches, now_ms, counted), features_now, counted)
     yield from to_batches(_worth_it(customers, scorer, decide, counted), _ARROW_ANSWERS)
     yield from to_batches(((None, None, reason, count) for reason, count in counted.items()), _ARROW_ANSWERS)
 
 
-def _eligible(customers: Iterable[Customer], counted: Counter[str]) -> Iterator[tuple[int, tuple[float, ...]]]:
+def _features_now(state: ListenerState, features_at: FeaturesAt, now_ms: int, campaign_hash: int) -> tuple[float, ...]:
+    return features_at(state, now_ms, campaign_hash)
+
+
+def _eligible(
+    customers: Iterable[Customer],
+    features_of: Callable[[ListenerState], tuple[float, ...]],
+    counted: Counter[str],
+) -> Iterator[tuple[int, tuple[float, ...]]]:
     for customer in customers:
         state = final_state(customer.events)
         reason = exclusion(state.profile)
         if reason is None:
-            yield customer.customer_id, vector(state)
+            yield customer.customer_id, features_of(state)
         else:
             counted[reason.value] += 1
 

@@ -93,16 +93,17 @@ def _read(spark: SparkSession, arguments: argparse.Namespace, around: Surroundin
 
 def _read_rows(spark: SparkSession, arguments: argparse.Namespace, around: Surroundings) -> TrainingSet:
     if arguments.features_file is not None:
-        return read_features_file(spark, arguments.features_file)
+        return read_features_file(spark, arguments.features_file, arguments.features)
     if not arguments.campaign:
         raise UnusableRows("rows of the log need --campaign")
     if arguments.rows == RowKind.DECISIONS or arguments.lake is not None:
         lake = arguments.lake or require_lake(around.settings)
         if arguments.rows == RowKind.DECISIONS:
-            return read_decision_rows(spark, lake, to_decision_rule(arguments))
-        return read_lake_rows(spark, lake, to_row_rule(arguments))
+            return read_decision_rows(spark, lake, to_decision_rule(arguments), arguments.features)
+        return read_lake_rows(spark, lake, to_row_rule(arguments), arguments.features)
     _require_kafka(around.settings)
-    return read_log_rows(spark, around.settings.kafka_bootstrap, to_row_rule(arguments), around.now_ms())
+    rule, bootstrap = to_row_rule(arguments), around.settings.kafka_bootstrap
+    return read_log_rows(spark, bootstrap, rule, around.now_ms(), arguments.features)
 
 
 def _require_kafka(settings: TrainerSettings) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from interlude.features.schema import FEATURE_NAMES, FEATURES
+from interlude.features.schema import FEATURES, STATE_FEATURE_NAMES
 from services.trainer.drift import Summary, stability_index, summarise
 from services.trainer.linear import Matrix, Vector
 
@@ -84,7 +84,7 @@ def check_rows(
     features: Matrix,
     repeated: int,
     champion: Mapping[str, Summary],
-    names: Sequence[str] = FEATURE_NAMES,
+    names: Sequence[str] = STATE_FEATURE_NAMES,
 ) -> DataReport:
     """Look at rows: `labels` (rows,), `features` (rows, one column per name); `repeated` of them have the id of another.
     `champion`: the summary by feature of the rows that it was trained on, empty when not known."""

@@ -11,7 +11,7 @@ from typing import Final
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as sql
 
-from interlude.features.schema import FEATURES, SCHEMA_VERSION
+from interlude.features.schema import FEATURE_NAMES, SCHEMA_VERSION, STATE_FEATURE_NAMES, STATE_FEATURES
 from interlude.features.state import AdEventKind
 from interlude.v1 import decision_pb2 as pb
 from services.trainer.dataset import TrainingSet, UnusableRows
@@ -24,7 +24,10 @@ VIOLATIONS_LIMIT: Final = 0.01
 
 _DAY_MS: Final = 86_400_000
 _VIOLATIONS: Final = ("outcome_before_decision", "features_after_decision")
-_REASONS: Final = ("no_features", "other_schema", *_VIOLATIONS)
+_NO_MOMENT: Final = "no_moment_features"
+_REASONS: Final = ("no_features", "other_schema", _NO_MOMENT, *_VIOLATIONS)
+_WIDTHS: Final = (len(STATE_FEATURES), len(FEATURE_NAMES))
+"""Of the vectors that are logged."""
 _SAME_SHARE: Final = 1e-6
 
 
@@ -81,10 +84,12 @@ def read_decisions(spark: SparkSession, lake: str, rule: DecisionRule) -> DataFr
     )
 
 
-def read_decision_rows(spark: SparkSession, lake: str, rule: DecisionRule) -> TrainingSet:
-    """One row per shown decision, the label is a click, the weight the inverse of its propensity; and all decisions for off-policy
-    estimates. Raises `UnusableRows` where too many contradict time."""
-    decisions = read_decisions(spark, lake, rule).cache()
+def read_decision_rows(
+    spark: SparkSession, lake: str, rule: DecisionRule, names: tuple[str, ...] = STATE_FEATURE_NAMES
+) -> TrainingSet:
+    """One row per shown decision with the features of these names, the label is a click, the weight the inverse of its propensity;
+    and all decisions for off-policy estimates. Raises `UnusableRows` where too many contradict time."""
+    decisions = _with_features(read_decisions(spark, lake, rule), names).cache()
     shown = decisions.where("shown")
     counts = {str(row["skipped"]): int(row["count"]) for row in shown.groupBy("skipped").count().collect()}
     check_violations(counts)
@@ -92,7 +97,17 @@ def read_decision_rows(spark: SparkSession, lake: str, rule: DecisionRule) -> Tr
     skipped = {reason: counts[reason] for reason in _REASONS if counts.get(reason)}
     repeated = rows.count() - rows.select("decision_id").distinct().count()
     source = f"lake, decisions of {rule.campaign}"
-    return TrainingSet(training_rows(rows), source, skipped, repeated, decisions.where("skipped is null"))
+    return TrainingSet(training_rows(rows), source, skipped, repeated, decisions.where("skipped is null"), names)
+
+
+def _with_features(decisions: DataFrame, names: tuple[str, ...]) -> DataFrame:
+    """The decisions with the features of these names; those that were logged without one of them are skipped."""
+    places = [FEATURE_NAMES.index(name) for name in names]
+    lacking = sql.col("skipped").isNull() & (sql.size("features") <= max(places))
+    skipped = sql.when(lacking, _NO_MOMENT).otherwise(sql.col("skipped"))
+    # What only the moment knows is logged where a model was asked with it.
+    values = sql.array(*(sql.get(sql.col("features"), sql.lit(place)) for place in places))
+    return decisions.withColumn("skipped", skipped).withColumn("features", values)
 
 
 def check_violations(counts: dict[str, int]) -> None:
@@ -147,7 +162,7 @@ def _skipped() -> Column:
     """Why a decision is no row, null for one that is."""
     return (
         sql.when(sql.size("features") == 0, "no_features")
-        .when((sql.col("schema_version") != SCHEMA_VERSION) | (sql.size("features") != len(FEATURES)), "other_schema")
+        .when((sql.col("schema_version") != SCHEMA_VERSION) | ~sql.size("features").isin(*_WIDTHS), "other_schema")
         .when(sql.col("first_outcome_ms") < sql.col("at_ms"), "outcome_before_decision")
         .when(sql.col("newest_listen_ms") > sql.col("at_ms"), "features_after_decision")
     )

@@ -1,7 +1,7 @@
 """Point-in-time rows: what was known of a listener just before each moment that is learned from. Pure.
 
-A row's features come from a state into which only events *earlier* than the row's moment were folded, with the very `fold`
-and `vector` that serve online. An event of the same millisecond is not earlier.
+A row's features come from a state into which only events *earlier* than the row's moment were folded, with the very functions
+that serve online (`point_in_time.py`). An event of the same millisecond is not earlier.
 """
 
 from bisect import bisect_right
@@ -21,7 +21,7 @@ from interlude.features.state import (
     Profile,
     hash_id,
 )
-from interlude.features.vector import vector
+from services.trainer.point_in_time import FeaturesAt, stored_features
 
 
 class RowKind(StrEnum):
@@ -88,8 +88,9 @@ class CustomerEvents:
 _FIRST: Final = 0
 
 
-def rows_of(events: CustomerEvents, rule: RowRule) -> Iterator[Row | None]:
+def rows_of(events: CustomerEvents, rule: RowRule, features_at: FeaturesAt = stored_features) -> Iterator[Row | None]:
     """The rows of one customer by time; None for each that was dropped because no listen came before it."""
+    campaign_hash = hash_id(rule.campaign)
     state = ListenerState()
     earlier = iter(by_time(events))
     upcoming = next(earlier, None)
@@ -100,14 +101,14 @@ def rows_of(events: CustomerEvents, rule: RowRule) -> Iterator[Row | None]:
         if rule.needs_a_listen and not state.listens.marks:
             yield None
         else:
-            yield to_row(at_ms, label, state)
+            yield to_row(at_ms, label, state, features_at(state, at_ms, campaign_hash))
 
 
-def to_row(at_ms: int, label: float, state: ListenerState) -> Row:
-    """The row of that moment, by what the state knows."""
+def to_row(at_ms: int, label: float, state: ListenerState, features: tuple[float, ...]) -> Row:
+    """The row of that moment, with these features, by what the state knows."""
     if state.profile is None:
-        return Row(at_ms, label, vector(state))
-    return Row(at_ms, label, vector(state), state.profile.gender, state.profile.birth_year)
+        return Row(at_ms, label, features)
+    return Row(at_ms, label, features, state.profile.gender, state.profile.birth_year)
 
 
 def final_state(events: CustomerEvents) -> ListenerState:

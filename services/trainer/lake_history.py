@@ -12,6 +12,7 @@ from interlude.features.state import AdEvent, AdEventKind, Level, ListenerState,
 from services.trainer.history import CustomerEvents, LoggedAdEvent, Row, RowRule, by_time, targets_of, to_row
 from services.trainer.lake.tables import AD_EVENTS, CUSTOMERS, LISTENS, Change
 from services.trainer.listen_columns import LOCAL_TIME_UNKNOWN, ListenColumns, to_columns
+from services.trainer.point_in_time import FeaturesAt, stored_features
 
 
 class CustomerRows:
@@ -20,8 +21,10 @@ class CustomerRows:
     `table` has the columns of `lake_rows.events_by_customer`, all events of each customer in it.
     """
 
-    def __init__(self, table: pa.Table, rule: RowRule) -> None:
+    def __init__(self, table: pa.Table, rule: RowRule, features_at: FeaturesAt = stored_features) -> None:
         self._rule = rule
+        self._features_at = features_at
+        self._campaign_hash = hash_id(rule.campaign)
         ads = _of(table, AD_EVENTS.name)
         self._customers = _with_ad_events(ads)
         wanted = pa.array(sorted(self._customers), pa.int64())
@@ -45,7 +48,8 @@ class CustomerRows:
             if self._rule.needs_a_listen and not listens.marks:
                 yield None
             else:
-                yield to_row(at_ms, label, state._replace(listens=listens))
+                known = state._replace(listens=listens)
+                yield to_row(at_ms, label, known, self._features_at(known, at_ms, self._campaign_hash))
 
 
 def listen_columns(listens: pa.Table) -> ListenColumns:

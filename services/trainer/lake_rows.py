@@ -14,6 +14,7 @@ import pyarrow as pa  # type: ignore[import-untyped]
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as sql
 
+from interlude.features.schema import STATE_FEATURE_NAMES
 from services.trainer.arrow_lines import to_batches
 from services.trainer.dataset import TrainingSet
 from services.trainer.history import RowRule
@@ -21,6 +22,7 @@ from services.trainer.lake.reading import read_lake, stored_bytes
 from services.trainer.lake.tables import AD_EVENTS, CUSTOMERS, LISTENS
 from services.trainer.lake_history import CustomerRows
 from services.trainer.log_rows import ARROW_ROWS, NO_EARLIER_LISTEN, NO_ROW, ROWS, Line, to_line, to_training_set
+from services.trainer.point_in_time import FeaturesAt, features_named
 from services.trainer.session import SHUFFLE_PARTITIONS
 
 BYTES_PER_PARTITION: Final = 32 * 1024 * 1024
@@ -52,11 +54,13 @@ EVENT_COLUMNS: Final = {
 """What rows need of the three tables, side by side; null where a table does not have it."""
 
 
-def read_lake_rows(spark: SparkSession, lake: str, rule: RowRule) -> TrainingSet:
-    """The rows of everything that the lake holds now."""
+def read_lake_rows(
+    spark: SparkSession, lake: str, rule: RowRule, names: tuple[str, ...] = STATE_FEATURE_NAMES
+) -> TrainingSet:
+    """The rows of everything that the lake holds now, each with the features of these names."""
     events = events_by_customer(spark, lake)
-    frame = events.mapInArrow(partial(_to_rows, rule=rule), ROWS).cache()
-    return to_training_set(frame, "lake", rule)
+    frame = events.mapInArrow(partial(_to_rows, rule=rule, names=names), ROWS).cache()
+    return to_training_set(frame, "lake", rule, names)
 
 
 def events_by_customer(spark: SparkSession, lake: str) -> DataFrame:
@@ -96,15 +100,17 @@ def chunks(batches: Iterator[pa.RecordBatch], rows: int = CHUNK_ROWS) -> Iterato
         yield pa.Table.from_batches(waiting)
 
 
-def _to_rows(batches: Iterator[pa.RecordBatch], rule: RowRule) -> Iterator[pa.RecordBatch]:
+def _to_rows(batches: Iterator[pa.RecordBatch], rule: RowRule, names: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
     skipped: Counter[str] = Counter()
-    yield from to_batches(_lines(batches, rule, skipped), ARROW_ROWS)
+    yield from to_batches(_lines(batches, rule, skipped, features_named(names)), ARROW_ROWS)
     yield from to_batches(((*NO_ROW, reason, count) for reason, count in skipped.items()), ARROW_ROWS)
 
 
-def _lines(batches: Iterator[pa.RecordBatch], rule: RowRule, skipped: Counter[str]) -> Iterator[Line]:
+def _lines(
+    batches: Iterator[pa.RecordBatch], rule: RowRule, skipped: Counter[str], features_at: FeaturesAt
+) -> Iterator[Line]:
     for table in chunks(batches):
-        for customer_id, row in CustomerRows(table, rule):
+        for customer_id, row in CustomerRows(table, rule, features_at):
             if row is None:
                 skipped[NO_EARLIER_LISTEN] += 1
             else:

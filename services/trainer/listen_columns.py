@@ -15,6 +15,7 @@ import numpy.typing as npt
 from interlude.features.local_time import day_part
 from interlude.features.schema import LISTENS_KEPT
 from interlude.features.state import ListenMark, Listens
+from interlude.features.tracks import count_tracks
 
 Integers = npt.NDArray[np.int64]
 
@@ -48,7 +49,9 @@ class ListenColumns:
         last = begin + int(np.searchsorted(self.times[begin:end], at_ms))
         first = max(begin, last - LISTENS_KEPT)
         words = slice(8 * first, 8 * last)
-        return Listens(self.played_at_ms[words], self.event_hash[words], self.track_id[words], self.marks[first:last])
+        track_ids = self.track_id[words]
+        tracks = count_tracks(track_ids)
+        return Listens(self.played_at_ms[words], self.event_hash[words], track_ids, self.marks[first:last], tracks)
 
 
 def to_columns(

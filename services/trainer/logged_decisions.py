@@ -13,7 +13,6 @@ from pyspark.ml.functions import array_to_vector
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as sql
 
-from interlude.features.schema import FEATURE_NAMES
 from interlude.v1 import decision_pb2 as pb
 from services.trainer.linear import Matrix, Vector
 from services.trainer.offpolicy import LoggedDecisions
@@ -43,7 +42,7 @@ class Decisions:
 def is_usable() -> Column:
     """Whether a decision came to the score, had features, and a chance to be shown: with nothing explored, LOW_SCORE has none."""
     never_shown = (sql.col("reason") == pb.REASON_LOW_SCORE) & (sql.col("propensity") >= 1)
-    scored = sql.size("features") == len(FEATURE_NAMES)
+    scored = sql.size("features") > 0
     return sql.col("reason").isin(*_AFTER_THE_RULES) & ~never_shown & scored & (sql.col("propensity") > 0)
 
 
@@ -56,7 +55,7 @@ def to_decisions(frame: DataFrame, split: Split) -> Decisions | None:
     if not table.num_rows:
         return None
     return Decisions(
-        features=np.asarray(table["features"].combine_chunks().flatten(), np.float32).reshape(-1, len(FEATURE_NAMES)),
+        features=np.asarray(table["features"].combine_chunks().flatten(), np.float32).reshape(table.num_rows, -1),
         shown=np.asarray(table["shown"], np.bool_),
         propensity=np.asarray(table["propensity"], np.float64),
         clicked=np.asarray(table["clicked"], np.bool_),

@@ -10,12 +10,12 @@ from typing import Final, Protocol
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from interlude.features.schema import FEATURE_NAMES, FINGERPRINTS
+from interlude.features.schema import FINGERPRINTS, STATE_FEATURE_NAMES
 from interlude.models.manifest import GoldenRow, Manifest, RefusedModel, sign
 from interlude.models.scorer import Scorer, load_scorer
 from interlude.models.store import Champion, StoredModel
 from services.trainer.card import CARD, model_card
-from services.trainer.dataset import Rows
+from services.trainer.dataset import Rows, UnusableRows
 from services.trainer.linear import Matrix, Vector
 from services.trainer.parity import onnx_probabilities
 
@@ -46,10 +46,18 @@ class ServingModel:
     version: str
     scorer: Scorer
     threshold: float
+    features: tuple[str, ...] = STATE_FEATURE_NAMES
 
-    def probabilities(self, features: Matrix) -> Vector:
-        """Shape (rows,), for features of shape (rows, all features of the schema)."""
-        return self.scorer.score_vectors(features).astype(np.float64)
+    def probabilities(self, features: Matrix, names: tuple[str, ...] = STATE_FEATURE_NAMES) -> Vector:
+        """Shape (rows,), for features of shape (rows, one column per name). Raises `UnusableRows` where one that it takes is not
+        among them: a candidate that cannot be compared must not replace it."""
+        missing = [name for name in self.features if name not in names]
+        if missing:
+            raise UnusableRows(
+                f"the champion takes {', '.join(missing)} as well: train with --features that include it"
+            )
+        places = [names.index(name) for name in self.features]
+        return self.scorer.score(np.ascontiguousarray(features[:, places])).astype(np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +91,8 @@ def to_manifest(release: Release, rows: Rows) -> Manifest:
     return Manifest(
         algorithm=release.algorithm,
         model_sha256=hashlib.sha256(release.model_file).hexdigest(),
-        features=FEATURE_NAMES,
-        fingerprints=tuple(FINGERPRINTS[name] for name in FEATURE_NAMES),
+        features=rows.names,
+        fingerprints=tuple(FINGERPRINTS[name] for name in rows.names),
         threshold=release.threshold,
         golden=golden_rows(release.model_file, rows.features),
         metrics=release.metrics,
@@ -111,7 +119,7 @@ def champion_of(versions: Versions, private_key_base64: str) -> ServingModel | N
         return None
     try:
         stored = versions.load(champion.version, public_key_of(private_key_base64))
-        return ServingModel(champion.version, load_scorer(stored), stored.manifest.threshold)
+        return ServingModel(champion.version, load_scorer(stored), stored.manifest.threshold, stored.manifest.features)
     except RefusedModel:
         return None
 

@@ -1,6 +1,6 @@
 """Kinds of listeners whose rows are looked at by themselves: gender and age band of the profile, device of the listens."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from interlude.features.schema import FEATURE_NAMES
+from interlude.features.schema import STATE_FEATURE_NAMES
 from services.trainer.evaluation import (
     base_rate,
     cross_entropy,
@@ -40,7 +40,7 @@ _GENDERS: Final = {1: "female", 2: "male", 3: "other"}
 _AGE_BANDS: Final = ((25, "under 25"), (35, "25 to 34"), (50, "35 to 49"), (200, "50 and over"))
 """Each with the age at which the next begins."""
 
-_MOBILE: Final = FEATURE_NAMES.index("mobile")
+MOBILE: Final = "mobile"
 _HALF: Final = 0.5
 _TWO_DEVIATIONS: Final = 1.96
 """Standard deviations that chance exceeds, to either side, one time in twenty."""
@@ -74,9 +74,9 @@ class Kinds:
                 yield name, mask
 
 
-def devices_of(features: Matrix) -> Kinds:
+def devices_of(features: Matrix, names: Sequence[str] = STATE_FEATURE_NAMES) -> Kinds:
     """The device on which at least half of the listens in the features were made."""
-    return Kinds(("desk", "mobile"), (features[:, _MOBILE] >= _HALF).astype(np.int32))
+    return Kinds(("desk", "mobile"), (features[:, names.index(MOBILE)] >= _HALF).astype(np.int32))
 
 
 def slice_qualities(

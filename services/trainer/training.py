@@ -96,7 +96,7 @@ class Trainer:
         with watch.step("read"):
             training_set = read()
             frame = cached(training_set.frame, request.plan.splits)
-            rows = to_rows(frame, request.plan.splits)
+            rows = to_rows(frame, request.plan.splits, training_set.names)
             data = self._check(training_set, rows)
         candidates = []
         for algorithm in request.algorithms:
@@ -124,7 +124,11 @@ class Trainer:
 
     def _check(self, training_set: TrainingSet, rows: Rows) -> DataReport:
         data = check_rows(
-            rows.labels, rows.features, training_set.repeated, champion_summary(self._versions, self._key)
+            rows.labels,
+            rows.features,
+            training_set.repeated,
+            champion_summary(self._versions, self._key),
+            rows.names,
         )
         if data.refusals:
             raise UnusableRows("; ".join(data.refusals))
@@ -174,8 +178,8 @@ class _Judging:
         self._request = request
         answers = None
         if champion is not None:
-            on_decisions = champion.probabilities(decisions.features) if decisions else None
-            answers = Answers(champion.probabilities(rows.features), champion.threshold, on_decisions)
+            on_decisions = champion.probabilities(decisions.features, rows.names) if decisions else None
+            answers = Answers(champion.probabilities(rows.features, rows.names), champion.threshold, on_decisions)
         self._gatherer = Gatherer(rows, decisions, answers, request.plan.measuring.seed)
 
     def judge(self, candidate: Candidate) -> Judged:

@@ -1,9 +1,10 @@
-"""docs/metrics.md, docs/settings.md and docs/policy.md say what the code says."""
+"""docs/metrics.md, docs/settings.md, docs/policy.md and docs/features.md say what the code says."""
 
 import pytest
 
 from devstack.places import REPOSITORY
 from docs.catalogue import SETTINGS, MetricKind, read_metrics
+from docs.features_page import render_features
 from docs.generate import is_secret, render_metrics, render_settings
 from docs.policy_page import render_policy
 from interlude.contacts.campaign import Campaign
@@ -27,6 +28,10 @@ def test_the_page_of_settings_is_current() -> None:
 
 def test_the_page_of_the_policy_is_current() -> None:
     assert _written("policy.md") == render_policy(), "run 'python -m docs.generate' and commit what changes"
+
+
+def test_the_page_of_features_is_current() -> None:
+    assert _written("features.md") == render_features(), "run 'python -m docs.generate' and commit what changes"
 
 
 def test_rules_name_fields_that_campaigns_have() -> None:

@@ -18,7 +18,7 @@ from devstack.faulty_proxy import now_and_then
 from devstack.stack import Stack
 from interlude.features.codec import encode_hot, hot_key
 from interlude.features.fold import fold
-from interlude.features.schema import FEATURE_NAMES
+from interlude.features.schema import STATE_FEATURE_NAMES
 from interlude.features.state import Level, Listen, ListenerState
 from interlude.v1 import decision_pb2 as pb
 from interlude.v1 import decision_pb2_grpc
@@ -36,7 +36,7 @@ _CANCELLED: Final = 0.1
 _ENOUGH: Final = 200
 """Full answers without which nothing was tried; thousands where the machine has time."""
 _MOST_LISTENS: Final = 16
-_SPEC: Final = ModelSpec(0.0, tuple(3.0 if name == "mobile" else 0.0 for name in FEATURE_NAMES))
+_SPEC: Final = ModelSpec(0.0, tuple(3.0 if name == "mobile" else 0.0 for name in STATE_FEATURE_NAMES))
 """The score says which share of the listens was mobile, and that says who it is."""
 _TOKENS: Final = TokenIssuer(base64.b64decode(KEYS.token_key))
 _ALLOWED: Final = {"full", "degraded", "DEADLINE_EXCEEDED", "CANCELLED", "RESOURCE_EXHAUSTED"}
@@ -65,7 +65,7 @@ class _Customer:
     def score(self) -> float:
         """What the model says of them, by the formula."""
         share = self.mobile / self.listens
-        return _SPEC.probabilities([[share if name == "mobile" else 0.0 for name in FEATURE_NAMES]])[0]
+        return _SPEC.probabilities([[share if name == "mobile" else 0.0 for name in STATE_FEATURE_NAMES]])[0]
 
     def end(self, answer: pb.DecideResponse) -> str:
         """How the call ended, or what in the answer is not theirs."""

@@ -14,7 +14,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 from devstack.stack import Stack
 from interlude.contacts.ledger import contacts_key, decode_contacts
 from interlude.features.codec import hot_key
-from interlude.features.schema import FEATURE_NAMES
+from interlude.features.schema import STATE_FEATURE_NAMES
 from interlude.features.state import Level
 from interlude.v1 import decision_pb2 as pb
 from tests.integration.decision_scene import FRONTS, PATIENT_S, UNHURRIED, DecisionScene, refusal, running
@@ -187,7 +187,7 @@ def test_explain_shows_every_rule_and_reserves_nothing(scene: DecisionScene) -> 
     assert (explained.answer.show, explained.answer.outcome_token, explained.answer.decision_id) == (True, b"", "")
     assert not any(rule.matched for rule in explained.rules)
     assert {feature.name: feature.value for feature in explained.features} == dict(
-        zip(FEATURE_NAMES, VECTOR, strict=True)
+        zip(STATE_FEATURE_NAMES, VECTOR, strict=True)
     )
     assert {feature.unit for feature in explained.features} == {"share"}
     assert _contacts(scene, customer_id) == 0

@@ -14,7 +14,7 @@ from devstack.topics import recreate_topics
 from interlude.events.conversion import to_listen
 from interlude.events.topics import Topic
 from interlude.features.codec import ProfileFlag, decode_hot
-from interlude.features.schema import FEATURE_NAMES, LISTENS_KEPT
+from interlude.features.schema import LISTENS_KEPT, STATE_FEATURE_NAMES
 from interlude.features.state import Event, Listen
 from interlude.v1 import events_pb2 as pb
 from tests.integration.enricher_scene import (
@@ -138,7 +138,9 @@ def test_protobuf_and_json_events_end_as_the_oracle_says(undisturbed: dict[bytes
         events: list[Event] = [*listens]
         kept = oracle.kept_listens(events)
         expected = oracle.features(kept, profile.time_zone if profile else "")
-        assert struct.unpack("<6f", hot.vector) == pytest.approx([expected[name] for name in FEATURE_NAMES], abs=1e-6)
+        assert struct.unpack("<6f", hot.vector) == pytest.approx(
+            [expected[name] for name in STATE_FEATURE_NAMES], abs=1e-6
+        )
         assert hot.newest_listen_ms == kept[-1].played_at_ms
         assert hot.session_tracks == len(oracle.session(kept))
         assert hot.listening_hour_began_ms == oracle.listening_hour_began_ms([listen.played_at_ms for listen in kept])

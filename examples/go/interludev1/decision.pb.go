@@ -1031,22 +1031,24 @@ func (x *ReportOutcomeResponse) GetEventId() string {
 
 // Topic `decisions`: everything that an answer was made from, enough to make it again bit for bit. The training set is made of these.
 type DecisionLogged struct {
-	state              protoimpl.MessageState `protogen:"open.v1"`
-	DecisionId         string                 `protobuf:"bytes,1,opt,name=decision_id,json=decisionId,proto3" json:"decision_id,omitempty"`
-	Request            *DecideRequest         `protobuf:"bytes,2,opt,name=request,proto3" json:"request,omitempty"`
-	Response           *DecideResponse        `protobuf:"bytes,3,opt,name=response,proto3" json:"response,omitempty"` // without its token
-	DecidedAtMs        int64                  `protobuf:"varint,4,opt,name=decided_at_ms,json=decidedAtMs,proto3" json:"decided_at_ms,omitempty"`
-	Features           []float32              `protobuf:"fixed32,5,rep,packed,name=features,proto3" json:"features,omitempty"`                                   // the whole served vector, in the schema's order; empty when it could not be read
-	SchemaVersion      string                 `protobuf:"bytes,6,opt,name=schema_version,json=schemaVersion,proto3" json:"schema_version,omitempty"`             // version of the schema that made the vector
-	Threshold          float32                `protobuf:"fixed32,7,opt,name=threshold,proto3" json:"threshold,omitempty"`                                        // of the model that was asked
-	ContactsInPeriod   uint32                 `protobuf:"varint,8,opt,name=contacts_in_period,json=contactsInPeriod,proto3" json:"contacts_in_period,omitempty"` // as counted by the frequency cap
-	SinceLastContactMs *int64                 `protobuf:"varint,9,opt,name=since_last_contact_ms,json=sinceLastContactMs,proto3,oneof" json:"since_last_contact_ms,omitempty"`
-	ServiceVersion     string                 `protobuf:"bytes,10,opt,name=service_version,json=serviceVersion,proto3" json:"service_version,omitempty"`
-	Listener           []byte                 `protobuf:"bytes,11,opt,name=listener,proto3" json:"listener,omitempty"`                                         // the value of `f:{id}` as it was read; empty when there was none
-	Contacts           []byte                 `protobuf:"bytes,12,opt,name=contacts,proto3" json:"contacts,omitempty"`                                         // the value of `c:{id}` as it was read
-	CampaignsVersion   string                 `protobuf:"bytes,13,opt,name=campaigns_version,json=campaignsVersion,proto3" json:"campaigns_version,omitempty"` // of the campaign document, whose text is in the topic `campaigns`
-	Budget             BudgetState            `protobuf:"varint,14,opt,name=budget,proto3,enum=interlude.v1.BudgetState" json:"budget,omitempty"`
-	Reservation        ReservationState       `protobuf:"varint,15,opt,name=reservation,proto3,enum=interlude.v1.ReservationState" json:"reservation,omitempty"`
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	DecisionId  string                 `protobuf:"bytes,1,opt,name=decision_id,json=decisionId,proto3" json:"decision_id,omitempty"`
+	Request     *DecideRequest         `protobuf:"bytes,2,opt,name=request,proto3" json:"request,omitempty"`
+	Response    *DecideResponse        `protobuf:"bytes,3,opt,name=response,proto3" json:"response,omitempty"` // without its token
+	DecidedAtMs int64                  `protobuf:"varint,4,opt,name=decided_at_ms,json=decidedAtMs,proto3" json:"decided_at_ms,omitempty"`
+	// In the schema's order (docs/features.md): the stored vector; all features where a model was asked that takes what only the moment
+	// knows; empty when nothing could be read.
+	Features           []float32        `protobuf:"fixed32,5,rep,packed,name=features,proto3" json:"features,omitempty"`
+	SchemaVersion      string           `protobuf:"bytes,6,opt,name=schema_version,json=schemaVersion,proto3" json:"schema_version,omitempty"`             // version of the schema that made the vector
+	Threshold          float32          `protobuf:"fixed32,7,opt,name=threshold,proto3" json:"threshold,omitempty"`                                        // of the model that was asked
+	ContactsInPeriod   uint32           `protobuf:"varint,8,opt,name=contacts_in_period,json=contactsInPeriod,proto3" json:"contacts_in_period,omitempty"` // as counted by the frequency cap
+	SinceLastContactMs *int64           `protobuf:"varint,9,opt,name=since_last_contact_ms,json=sinceLastContactMs,proto3,oneof" json:"since_last_contact_ms,omitempty"`
+	ServiceVersion     string           `protobuf:"bytes,10,opt,name=service_version,json=serviceVersion,proto3" json:"service_version,omitempty"`
+	Listener           []byte           `protobuf:"bytes,11,opt,name=listener,proto3" json:"listener,omitempty"`                                         // the value of `f:{id}` as it was read; empty when there was none
+	Contacts           []byte           `protobuf:"bytes,12,opt,name=contacts,proto3" json:"contacts,omitempty"`                                         // the value of `c:{id}` as it was read
+	CampaignsVersion   string           `protobuf:"bytes,13,opt,name=campaigns_version,json=campaignsVersion,proto3" json:"campaigns_version,omitempty"` // of the campaign document, whose text is in the topic `campaigns`
+	Budget             BudgetState      `protobuf:"varint,14,opt,name=budget,proto3,enum=interlude.v1.BudgetState" json:"budget,omitempty"`
+	Reservation        ReservationState `protobuf:"varint,15,opt,name=reservation,proto3,enum=interlude.v1.ReservationState" json:"reservation,omitempty"`
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
 }

@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 from interlude.contacts.budget import BudgetState
 from interlude.contacts.campaign import Campaign
 from interlude.features.codec import HotFeatures, ProfileFlag
-from interlude.features.schema import FEATURES, LISTENS_KEPT, RECENT_LISTENS
+from interlude.features.schema import LISTENS_KEPT, RECENT_LISTENS, STATE_FEATURES
 from interlude.features.session import in_session, nth_newest_listen_ms
 from interlude.features.state import Level
 from services.decision.policy.facts import Facts
@@ -25,7 +25,7 @@ _FLAGS: Final = {
     "consent_player_offers": ProfileFlag.CONSENT_PLAYER_OFFERS,
 }
 _LEVEL: Final = "level"
-_NOBODY: Final = HotFeatures(Level.UNKNOWN.value, 0, None, bytes(4 * len(FEATURES)))
+_NOBODY: Final = HotFeatures(Level.UNKNOWN.value, 0, None, bytes(4 * len(STATE_FEATURES)))
 _SECOND_MS: Final = 1000
 
 

@@ -11,7 +11,7 @@ from interlude.contacts.budget import BudgetState
 from interlude.contacts.campaign import Campaign
 from interlude.contacts.experiment import Assignment
 from interlude.features.codec import HotFeatures, ProfileFlag
-from interlude.features.schema import FEATURES
+from interlude.features.schema import STATE_FEATURES
 from interlude.features.state import Level
 from interlude.v1 import decision_pb2 as pb
 from services.decision.explanation import to_explanation
@@ -98,7 +98,7 @@ def _to_listener(given: dict[str, Any] | None, now_ms: int) -> HotFeatures | Non
         level=Level[given.pop("level")].value,
         flags=flags,
         newest_listen_ms=listens_ms[0] if listens_ms else None,
-        vector=bytes(4 * len(FEATURES)),
+        vector=bytes(4 * len(STATE_FEATURES)),
         session_began_ms=listens_ms[tracks - 1] if tracks else 0,
         session_tracks=tracks,
         streak_track_id=given.pop("streak_track", None),

@@ -10,6 +10,7 @@ from interlude.contacts.budget import BudgetState
 from interlude.contacts.campaign import Budget, Campaign, ColdStart
 from interlude.contacts.caps import MINUTE_MS, CapKind, Channel, Contact
 from interlude.contacts.ledger import LedgerUnavailable, Outcome, Reservation, ReservationRequest, encode_contact
+from interlude.features.schema import FEATURE_NAMES, STATE_FEATURE_NAMES
 from interlude.features.state import Level, hash_id
 from interlude.models.scorer import Scorer
 from services.decision.answers import Answer, Question, ReservationState
@@ -18,7 +19,7 @@ from services.decision.engine import DecisionEngine
 from services.decision.policy import CERTAIN, Reason, Rung
 from services.decision.reserving import Ledger, Reserver
 from tests.contract.fakes import FakeBudgets, FakeChampion, FakeLedger, FakeListeners
-from tests.listeners import VECTOR, hot_features, profile
+from tests.listeners import NEWEST_LISTEN_MS, VECTOR, hot_features, profile
 from tests.models import GENEROUS, STINGY, ModelSpec
 
 _NOW_MS = 1_700_000_000_000
@@ -94,6 +95,20 @@ def test_each_kind_of_listener_gets_its_reason(customer_id: int, reason: Reason)
     assert _world().ask(customer_id=customer_id).reason is reason
 
 
+def test_a_model_may_be_asked_with_what_only_the_moment_knows() -> None:
+    names = ("recency", "mobile", "session_position", "level")
+    spec = ModelSpec(0.0, (-0.5, 1.0, 0.3, 0.2), features=names)
+    world = _world()
+    world.champion.serving = Serving("v2", Scorer(spec.file, spec.manifest), spec.threshold)
+    world.clock.now_ms = NEWEST_LISTEN_MS + 15 * MINUTE_MS
+    facts = world.ask().facts
+    assert facts.score == pytest.approx(spec.probabilities([[0.25, 0.5, 3.0, 1.0]])[0], abs=1e-6)
+    assert facts.listener is not None
+    whole = dict(zip(FEATURE_NAMES, memoryview(facts.listener.vector).cast("f"), strict=True))
+    assert [whole[name] for name in names] == [0.25, 0.5, 3.0, 1.0]
+    assert [whole[name] for name in STATE_FEATURE_NAMES] == list(VECTOR)
+
+
 def test_a_batch_answers_each_question_as_it_would_be_answered_alone() -> None:
     customers = [_FREE, _UNKNOWN, _GOLD, _CAPPED, 99, _UNKNOWN, _GOLD]
     questions = [Question(f"r{place}", customer, _CAMPAIGN) for place, customer in enumerate(customers)]
@@ -106,6 +121,8 @@ def test_a_batch_is_one_read_and_one_run_of_the_model() -> None:
     runs: list[int] = []
 
     class _CountingScorer:
+        takes_moment = False
+
         def score_vectors(self, vectors: np.ndarray) -> np.ndarray:
             runs.append(len(vectors))
             return np.full(len(vectors), 0.9, np.float32)

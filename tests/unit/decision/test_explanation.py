@@ -9,7 +9,7 @@ import pytest
 from bench.policy.random_facts import random_facts
 from interlude.contacts.campaign import Campaign
 from interlude.features.codec import HotFeatures
-from interlude.features.schema import FEATURES
+from interlude.features.schema import STATE_FEATURES
 from interlude.v1 import decision_pb2 as pb
 from services.decision.explanation import to_explanation
 from services.decision.policy import RULES, SHOWN, Facts, Rung, decide, nearest_yes
@@ -59,7 +59,7 @@ def test_where_nothing_known_here_would_change_it_the_rule_says_what_would_in_ge
 def test_features_are_told_with_name_and_unit() -> None:
     facts = next(facts for facts in _CASES if facts.listener is not None)
     told = _explained(facts).features
-    assert [(feature.name, feature.unit) for feature in told] == [(each.name, each.unit) for each in FEATURES]
+    assert [(feature.name, feature.unit) for feature in told] == [(each.name, each.unit) for each in STATE_FEATURES]
     assert facts.listener is not None
     assert [feature.value for feature in told] == list(memoryview(facts.listener.vector).cast("f"))
     assert not _explained(facts._replace(listener=None)).features
@@ -72,4 +72,4 @@ def test_the_answer_is_handed_on_as_it_is(field: str) -> None:
 
 
 def _listener() -> HotFeatures:
-    return HotFeatures(level=1, flags=11, newest_listen_ms=None, vector=bytes(4 * len(FEATURES)))
+    return HotFeatures(level=1, flags=11, newest_listen_ms=None, vector=bytes(4 * len(STATE_FEATURES)))

@@ -10,7 +10,7 @@ from interlude.contacts.budget import BudgetState
 from interlude.contacts.campaign import Campaign
 from interlude.contacts.experiment import Assignment
 from interlude.features.codec import HotFeatures, ProfileFlag
-from interlude.features.schema import FEATURES, LISTENS_KEPT, RECENT_LISTENS, SESSION_PAUSE_MS
+from interlude.features.schema import LISTENS_KEPT, RECENT_LISTENS, SESSION_PAUSE_MS, STATE_FEATURES
 from interlude.features.session import nth_newest_listen_ms, session_tracks
 from interlude.features.state import Level
 from services.decision.policy import Change, Facts, apply
@@ -101,7 +101,7 @@ def test_the_level_is_replaced() -> None:
 
 def test_a_profile_of_somebody_unknown_has_the_default_features() -> None:
     then = _listener(_applied(_FACTS._replace(listener=None), profile__known=True))
-    assert then == HotFeatures(Level.UNKNOWN, ProfileFlag.KNOWN, None, bytes(4 * len(FEATURES)))
+    assert then == HotFeatures(Level.UNKNOWN, ProfileFlag.KNOWN, None, bytes(4 * len(STATE_FEATURES)))
 
 
 def test_tracks_that_are_played_are_the_newest_of_the_session() -> None:

@@ -15,7 +15,7 @@ from interlude.contacts.budget import BudgetState
 from interlude.contacts.campaign import Arm, Budget, Campaign, Campaigns, ColdStart
 from interlude.contacts.caps import DAY_MS, HOUR_MS, MINUTE_MS, CapKind, Channel, Contact
 from interlude.contacts.ledger import Outcome, Reservation, ReservationRequest
-from interlude.features.schema import FEATURES
+from interlude.features.schema import FEATURE_NAMES, STATE_FEATURES
 from interlude.features.state import Level, hash_id
 from interlude.models.scorer import Scorer
 from interlude.v1 import decision_pb2 as pb
@@ -227,6 +227,20 @@ def test_the_last_bit_of_a_score_is_a_difference() -> None:
     assert [difference.field for difference in found] == ["score"]
 
 
+def test_a_score_of_moment_features_is_made_again_from_the_line() -> None:
+    spec = ModelSpec(
+        -1.0, (-0.01, 0.7, 0.2, -0.4), features=("recency", "evening", "session_minutes", "offer_impressions")
+    )
+    serving = Serving("v1", Scorer(spec.file, spec.manifest), spec.threshold)
+    world = _World(Campaign(campaign_id="a"), serving=serving)
+    logged = world.decide(_REQUEST)
+    documents = {world.campaigns.version: world.campaigns}
+    assert replay(logged, documents.__getitem__, {"v1": serving}.__getitem__) == logged.response
+    asked = [logged.features[FEATURE_NAMES.index(name)] for name in spec.features]
+    assert logged.response.score == pytest.approx(spec.probabilities([asked])[0], abs=1e-6)
+    assert len(logged.features) == len(FEATURE_NAMES)
+
+
 def test_a_line_of_another_schema_is_not_replayed() -> None:
     world = _World(Campaign(campaign_id="a"))
     logged = world.decide(_REQUEST)
@@ -237,7 +251,7 @@ def test_a_line_of_another_schema_is_not_replayed() -> None:
 
 def test_a_score_is_the_same_alone_and_in_a_batch_of_any_size() -> None:
     """Replay scores one row where the decision scored many: ONNX Runtime uses other code for each."""
-    rows = np.random.default_rng(1).random((4096, len(FEATURES))).astype(np.float32)
+    rows = np.random.default_rng(1).random((4096, len(STATE_FEATURES))).astype(np.float32)
     scorer = _serving().scorer
     alone = np.concatenate([scorer.score_vectors(row.reshape(1, -1)) for row in rows])
     for size in (2, 3, 7, 8, 32, 64, 256, 4096):

@@ -13,7 +13,7 @@ from interlude.contacts.campaign import Campaign
 from interlude.contacts.caps import DAY_MS
 from interlude.contacts.experiment import Assignment
 from interlude.features.codec import HotFeatures
-from interlude.features.schema import FEATURES, SCHEMA_VERSION
+from interlude.features.schema import SCHEMA_VERSION, STATE_FEATURES
 from interlude.v1 import decision_pb2 as pb
 from services.decision.answers import Answer, Question, ReservationState
 from services.decision.policy import SHOWN, Facts, Reason, Rung
@@ -33,14 +33,16 @@ from tests.unit.decision.decisions import NOW_MS, answer, decision
 _TOKENS = TokenIssuer(bytes(32))
 _VERSION = "0.1.0"
 _FLOAT = st.floats(0, 1, width=32)
-_VECTOR = struct.Struct(f"<{len(FEATURES)}f")
+_VECTOR = struct.Struct(f"<{len(STATE_FEATURES)}f")
 
 _LISTENER = st.builds(
     HotFeatures,
     level=st.integers(0, 3),
     flags=st.integers(0, 15),
     newest_listen_ms=st.none() | st.integers(0, 2 * NOW_MS),
-    vector=st.lists(_FLOAT, min_size=len(FEATURES), max_size=len(FEATURES)).map(lambda values: _VECTOR.pack(*values)),
+    vector=st.lists(_FLOAT, min_size=len(STATE_FEATURES), max_size=len(STATE_FEATURES)).map(
+        lambda values: _VECTOR.pack(*values)
+    ),
 )
 _CAMPAIGN = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,63}", fullmatch=True).map(lambda name: Campaign(campaign_id=name))
 _FACTS = st.builds(

@@ -108,15 +108,48 @@ def listening_hour_began_ms(times: list[int]) -> int:
     return 0
 
 
+def skips(times: list[int], now_ms: int) -> int:
+    """Tracks in a row, the newest among them, of which none was heard for 30 seconds by the time that the next began."""
+    streak = 0
+    for begin, end in reversed(list(pairwise([*times, now_ms]))):
+        if end - begin >= 30_000:
+            break
+        streak += 1
+    return streak
+
+
+def listens_on_day_of(now_ms: int, listens: list[Listen], zone: str) -> int:
+    """Listens whose date in `zone` is that of `now_ms`."""
+    today = _in_zone(now_ms, zone).date()
+    return sum(_in_zone(listen.played_at_ms, zone).date() == today for listen in listens)
+
+
+def decayed(ad_events: list[AdEvent], kind: AdEventKind, now_ms: int, campaign_hash: int | None = None) -> float:
+    """Events of a kind, each half as much per week of its age; with a campaign's hash only those of that campaign."""
+    return sum(
+        math.exp(-math.log(2) * (now_ms - event.at_ms) / (7 * 86_400_000))
+        for event in ad_events
+        if event.kind == kind and campaign_hash in (None, event.campaign_hash)
+    )
+
+
 def last_ms(ad_events: list[AdEvent], kind: AdEventKind) -> int | None:
     """When the newest ad event of `kind` was."""
     return max((event.at_ms for event in ad_events if event.kind == kind), default=None)
 
 
 def _local_time(listen: Listen, zone: str) -> datetime:
-    utc = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=listen.played_at_ms)
     if listen.utc_offset_minutes is not None:
-        return utc + timedelta(minutes=listen.utc_offset_minutes)
+        return _utc(listen.played_at_ms) + timedelta(minutes=listen.utc_offset_minutes)
+    return _in_zone(listen.played_at_ms, zone)
+
+
+def _utc(at_ms: int) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=at_ms)
+
+
+def _in_zone(at_ms: int, zone: str) -> datetime:
+    utc = _utc(at_ms)
     known_zones = {"America/Chicago", "Asia/Kolkata", "Pacific/Apia"}
     return utc.astimezone(ZoneInfo(zone)) if zone in known_zones else utc
 

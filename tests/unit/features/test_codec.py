@@ -23,7 +23,7 @@ from interlude.features.codec import (
     state_key,
 )
 from interlude.features.fold import advance
-from interlude.features.schema import FEATURES, LISTENS_KEPT, RECENT_LISTENS
+from interlude.features.schema import LISTENS_KEPT, RECENT_LISTENS, STATE_FEATURES
 from interlude.features.state import Erasure, Level, ListenerState, Profile, Stream
 from interlude.features.vector import vector
 from tests.unit.features.histories import fold_all, histories, long_history, seeds
@@ -56,7 +56,7 @@ def test_a_state_begins_with_its_header(state: ListenerState) -> None:
 @given(states)
 def test_features_are_read_as_they_were_written(state: ListenerState) -> None:
     hot = decode_hot(encode_hot(state))
-    assert struct.unpack(f"<{len(FEATURES)}f", hot.vector) == pytest.approx(vector(state), abs=1e-7)
+    assert struct.unpack(f"<{len(STATE_FEATURES)}f", hot.vector) == pytest.approx(vector(state), abs=1e-7)
     assert hot.level == (state.profile.level if state.profile else Level.UNKNOWN)
     times = [at_ms for (at_ms,) in struct.iter_unpack("<Q", state.listens.played_at_ms)]
     assert hot.newest_listen_ms == max(times, default=None)
@@ -64,7 +64,9 @@ def test_features_are_read_as_they_were_written(state: ListenerState) -> None:
 
 def test_features_carry_every_bit_of_the_profile() -> None:
     flags = ProfileFlag.KNOWN | ProfileFlag.ACTIVE | ProfileFlag.CONSENT_SMS
-    assert decode_hot(encode_hot(fold_all([GOLD]))) == HotFeatures(Level.GOLD, flags, None, bytes(4 * len(FEATURES)))
+    assert decode_hot(encode_hot(fold_all([GOLD]))) == HotFeatures(
+        Level.GOLD, flags, None, bytes(4 * len(STATE_FEATURES))
+    )
 
 
 def test_a_listener_nobody_knows_has_no_bit_set() -> None:
@@ -113,12 +115,14 @@ def test_features_as_layout_1_wrote_them_are_refused() -> None:
 
 def test_of_an_erased_listener_nothing_is_left_but_when() -> None:
     erased = advance(fold_all([*long_history(seed=3, size=30), GOLD, Erasure(2**60)]), Stream.CUSTOMERS, 7)
-    assert encode_state(erased) == encode_header(erased) + struct.pack("<q", 2**60) + bytes(5)
+    assert encode_state(erased) == encode_header(erased) + struct.pack("<q", 2**60) + bytes(7)
     assert encode_hot(erased) == encode_hot(ListenerState())
 
 
-# Where the fields of `f:` lie: tracks of the session, number of recent listens, then six times and the streak's track.
-_TRACKS, _RECENTS, _NEWEST, _SESSION_BEGAN, _HOUR_BEGAN, _STREAK, _DISMISS, _CONVERSION = 7, 8, 9, 17, 25, 33, 41, 49
+# Where the fields of `f:` lie: counts of one byte each, then seven times and the streak's track.
+_TRACKS, _RECENTS, _SKIPS, _TODAY = 7, 8, 9, 10
+_NEWEST, _SESSION_BEGAN, _HOUR_BEGAN, _STREAK, _DISMISS, _CONVERSION, _DAY_ENDS = range(12, 61, 8)
+_OFFERS = 36  # bytes behind the recent listens: counts of all offers, and of the only one
 _HEARD_MS = fold_all(long_history(seed=3, size=30)).listens.played_at_ms[-8:]
 
 
@@ -147,11 +151,20 @@ def test_an_impossible_number_of_tracks_in_a_session_is_refused(tracks: int) -> 
         decode_hot(_with(encode_hot(FULL), _TRACKS, bytes((tracks,))))
 
 
+@pytest.mark.parametrize(
+    ("place", "field"),
+    [(_SKIPS, bytes((LISTENS_KEPT,))), (_TODAY, b"\0"), (_TODAY, bytes((LISTENS_KEPT + 1,))), (_DAY_ENDS, _HEARD_MS)],
+)
+def test_an_impossible_day_or_number_of_skips_is_refused(place: int, field: bytes) -> None:
+    with pytest.raises(CorruptValue, match="out of time"):
+        decode_hot(_with(encode_hot(FULL), place, field))
+
+
 @pytest.mark.parametrize("recents", [0, RECENT_LISTENS + 1])
 def test_an_impossible_number_of_recent_listens_is_refused(recents: int) -> None:
     value = _with(encode_hot(FULL), _RECENTS, bytes((recents,)))
     with pytest.raises(CorruptValue, match=f"{recents} recent listens, or"):
-        decode_hot(value[: -4 * RECENT_LISTENS] + bytes(4 * recents))
+        decode_hot(value[: -4 * RECENT_LISTENS - _OFFERS] + bytes(4 * recents) + value[-_OFFERS:])
 
 
 @pytest.mark.parametrize(
@@ -161,6 +174,9 @@ def test_an_impossible_number_of_recent_listens_is_refused(recents: int) -> None
         (_SESSION_BEGAN, struct.pack("<q", 1)),
         (_HOUR_BEGAN, struct.pack("<q", 1)),
         (_STREAK, struct.pack("<q", 7)),
+        (_SKIPS, b"\1"),
+        (_TODAY, b"\1"),
+        (_DAY_ENDS, struct.pack("<q", 1)),
     ],
 )
 def test_a_session_without_a_listen_is_refused(place: int, field: bytes) -> None:

@@ -161,13 +161,13 @@ def test_answers_alone_are_a_moment_without_listens() -> None:
     kinds = [AdEventKind.DISMISS, AdEventKind.DISMISS, AdEventKind.CONVERSION, AdEventKind.CLICK]
     events: list[Event] = [AdEvent(BASE_MS + at, at, 7, kind) for at, kind in enumerate(kinds)]
     expected = Moment(last_dismiss_ms=BASE_MS + 1, last_conversion_ms=BASE_MS + 2)
-    assert moment(fold_all(events)) == expected
+    assert moment(fold_all(events))._replace(offer_counts=b"") == expected
     assert decode_hot(encode_hot(fold_all(events))).last_dismiss_ms == BASE_MS + 1
 
 
 def test_impressions_and_clicks_are_no_answers() -> None:
     events: list[Event] = [AdEvent(BASE_MS, 1, 7, AdEventKind.IMPRESSION), AdEvent(BASE_MS, 2, 7, AdEventKind.CLICK)]
-    assert moment(fold_all(events)) == Moment()
+    assert moment(fold_all(events))._replace(offer_counts=b"") == Moment()
 
 
 @pytest.mark.parametrize(("over_ms", "tracks"), [(0, 3), (1, 1)])

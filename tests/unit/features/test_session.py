@@ -3,12 +3,12 @@
 import pytest
 
 from interlude.features.codec import HotFeatures, decode_hot, encode_hot
-from interlude.features.schema import FEATURES, RECENT_LISTENS, SESSION_PAUSE_MS
+from interlude.features.schema import RECENT_LISTENS, SESSION_PAUSE_MS, STATE_FEATURES
 from interlude.features.session import in_session, nth_newest_listen_ms, session_tracks
 from interlude.features.state import Level, Listen
 from tests.unit.features.histories import BASE_MS, fold_all
 
-UNHEARD = HotFeatures(Level.FREE, 0, None, bytes(4 * len(FEATURES)))
+UNHEARD = HotFeatures(Level.FREE, 0, None, bytes(4 * len(STATE_FEATURES)))
 
 
 def _listener(*times_ms: int) -> HotFeatures:

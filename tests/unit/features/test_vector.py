@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from interlude.features.schema import FEATURE_NAMES
+from interlude.features.schema import STATE_FEATURE_NAMES
 from interlude.features.state import Event, Level, Listen, ListenerState, Profile, ProfileDeleted
 from interlude.features.vector import vector
 from tests.unit.features import oracle
@@ -19,7 +19,7 @@ def _profile(time_zone: str) -> Profile:
 
 
 def _named(state: ListenerState) -> dict[str, float]:
-    return dict(zip(FEATURE_NAMES, vector(state), strict=True))
+    return dict(zip(STATE_FEATURE_NAMES, vector(state), strict=True))
 
 
 @given(listen_histories, ZONES, seeds)
@@ -42,8 +42,8 @@ def test_the_oracle_agrees_without_a_profile(events: list[Event]) -> None:
 
 
 def test_a_listener_without_listens_has_the_defaults() -> None:
-    assert vector(ListenerState()) == (0.0,) * len(FEATURE_NAMES)
-    assert vector(fold_all([_profile("America/Chicago")])) == (0.0,) * len(FEATURE_NAMES)
+    assert vector(ListenerState()) == (0.0,) * len(STATE_FEATURE_NAMES)
+    assert vector(fold_all([_profile("America/Chicago")])) == (0.0,) * len(STATE_FEATURE_NAMES)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from interlude.features.schema import FEATURE_NAMES, FINGERPRINTS
+from interlude.features.schema import FEATURE_NAMES, FINGERPRINTS, STATE_FEATURE_NAMES
 from interlude.models.manifest import GoldenRow, RefusedModel
 from interlude.models.scorer import GOLDEN_TOLERANCE, Scorer, load_scorer
 from interlude.models.store import StoredModel
@@ -16,6 +16,7 @@ from tests.models import ModelSpec
 
 _WEIGHTS = (4.0, -2.0, 1.5, 0.5, 3.0, -1.0)
 _SPEC = ModelSpec(-1.0, _WEIGHTS)
+_FINGERPRINTS = tuple(FINGERPRINTS[name] for name in STATE_FEATURE_NAMES)
 
 
 def _stored(spec: ModelSpec, file: bytes | None = None, **changes: Any) -> StoredModel:
@@ -60,9 +61,27 @@ def test_a_row_has_the_same_score_alone_and_in_a_batch() -> None:
 def test_a_model_that_takes_fewer_features_in_another_order_is_fine() -> None:
     spec = ModelSpec(0.0, (2.0, -1.0), features=("unique", "morning"))
     scorer = load_scorer(_stored(spec))
-    assert not scorer.takes_whole_schema
+    assert not scorer.takes_moment
     vector = np.array([[0.25, 9.0, 9.0, 9.0, 9.0, 0.75]], np.float32)
-    assert scorer.score_vectors(vector)[0] == pytest.approx(spec.probabilities([[0.75, 0.25]])[0], abs=1e-6)
+    expected = pytest.approx(spec.probabilities([[0.75, 0.25]])[0], abs=1e-6)
+    assert scorer.score_vectors(vector)[0] == expected
+    whole = np.pad(vector, ((0, 0), (0, len(FEATURE_NAMES) - 6)), constant_values=5.0)
+    assert scorer.score_vectors(whole)[0] == expected
+
+
+def test_a_model_may_take_what_only_the_moment_knows() -> None:
+    names = ("recency", "mobile", "offer_clicks")
+    spec = ModelSpec(0.0, (0.01, 2.0, -1.0), features=names)
+    scorer = load_scorer(_stored(spec))
+    assert scorer.takes_moment
+    row = np.random.default_rng(9).random((1, len(FEATURE_NAMES)), dtype=np.float32)
+    taken = [float(row[0, FEATURE_NAMES.index(name)]) for name in names]
+    assert scorer.score_vectors(row)[0] == pytest.approx(spec.probabilities([taken])[0], abs=1e-6)
+
+
+def test_a_moment_feature_of_another_definition_is_refused() -> None:
+    spec = ModelSpec(0.0, (1.0,), features=("clicks",))
+    assert _refusal(_stored(spec, fingerprints=("0" * 12,))).check == "features"
 
 
 def test_an_unknown_feature_is_refused_by_its_name() -> None:
@@ -71,17 +90,17 @@ def test_an_unknown_feature_is_refused_by_its_name() -> None:
 
 
 def test_a_feature_of_another_definition_is_refused() -> None:
-    fingerprints = ("0" * 12, *list(FINGERPRINTS.values())[1:])
+    fingerprints = ("0" * 12, *_FINGERPRINTS[1:])
     refusal = _refusal(_stored(_SPEC, fingerprints=fingerprints))
-    assert (refusal.check, FEATURE_NAMES[0] in refusal.problem) == ("features", True)
+    assert (refusal.check, STATE_FEATURE_NAMES[0] in refusal.problem) == ("features", True)
 
 
 @pytest.mark.parametrize(
     "changes",
     [
         {"features": (), "fingerprints": ()},
-        {"fingerprints": tuple(FINGERPRINTS.values())[:5]},
-        {"features": FEATURE_NAMES[:5]},
+        {"fingerprints": _FINGERPRINTS[:5]},
+        {"features": STATE_FEATURE_NAMES[:5]},
     ],
 )
 def test_features_and_fingerprints_have_to_match_up(changes: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from interlude.features.schema import STATE_FEATURE_NAMES
 from services.trainer.arguments import USAGE, build_parser, to_decision_rule, to_request, to_row_rule
 from services.trainer.decision_rows import DecisionRule
 from services.trainer.history import RowKind, RowRule
@@ -21,6 +22,8 @@ from services.trainer.linear import Algorithm
         "train --features-file a --regularisations 0,-1",
         "train --features-file a --algorithms forest",
         "train --features-file a --attribution-hours 0",
+        "train --rows impressions --features mobile,shoe_size",
+        "train --rows impressions --features mobile,mobile",
         "train --rows decisions --since yesterday",
         "lake",
         "lake fly",
@@ -55,6 +58,12 @@ def test_equal_numbers_of_folds_are_one_split_so_that_nothing_is_fitted_twice() 
     request = to_request(build_parser().parse_args(["train", "--features-file", "a", "--folds", "3"]))
     assert request.plan.tuning == request.plan.measuring
     assert len(request.plan.splits) == 1
+
+
+def test_a_model_takes_the_stored_vector_unless_told_otherwise() -> None:
+    line = ["train", "--rows", "impressions"]
+    assert build_parser().parse_args(line).features == STATE_FEATURE_NAMES
+    assert build_parser().parse_args([*line, "--features", "mobile,recency"]).features == ("mobile", "recency")
 
 
 def test_decisions_of_the_lake() -> None:

@@ -5,11 +5,11 @@ import math
 import numpy as np
 import pytest
 
-from interlude.features.schema import FEATURE_NAMES
+from interlude.features.schema import STATE_FEATURE_NAMES
 from services.trainer.data_checks import LABEL_RATE, PSI_REFUSED, check_rows
 from services.trainer.drift import stability_index, summarise
 
-WIDTH = len(FEATURE_NAMES)
+WIDTH = len(STATE_FEATURE_NAMES)
 
 
 def uniform(rows: int = 5000, seed: int = 1) -> np.ndarray:
@@ -50,7 +50,7 @@ def test_good_rows_pass_and_are_summarised() -> None:
     report = check_rows(labels, features, 0, {})
     assert report.refusals == ()
     assert report.drift == {}
-    assert set(report.summary) == set(FEATURE_NAMES)
+    assert set(report.summary) == set(STATE_FEATURE_NAMES)
     assert report.to_json()["passed"]
 
 
@@ -70,12 +70,12 @@ def test_drift_is_told_and_refused_only_where_nothing_is_left() -> None:
     shifted = features.copy()
     shifted[:, 0] = shifted[:, 0] ** 3
     told = check_rows(labels, shifted, 0, before)
-    assert told.drifted == [FEATURE_NAMES[0]]
+    assert told.drifted == [STATE_FEATURE_NAMES[0]]
     assert told.refusals == ()
     shifted[:, 0] = 0.0
     refused = check_rows(labels, shifted, 0, before)
     (sentence,) = refused.refusals
-    assert sentence.startswith(f"{FEATURE_NAMES[0]} has nothing in common")
+    assert sentence.startswith(f"{STATE_FEATURE_NAMES[0]} has nothing in common")
 
 
 def test_columns_are_those_that_are_named() -> None:
