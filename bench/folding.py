@@ -30,6 +30,7 @@ from interlude.servicekit.dead_letter_limit import DeadLetterLimit
 from interlude.servicekit.lifecycle import collect_rarely
 from interlude.servicekit.redis import connect
 from interlude.v1 import events_pb2 as pb
+from services.enricher.generation import CurrentGeneration
 from services.enricher.handler import EnricherHandler
 from services.enricher.metrics import EnricherMetrics
 from services.enricher.settings import EnricherSettings
@@ -69,7 +70,7 @@ def measure(events: int = EVENTS, profiler: cProfile.Profile | None = None) -> d
         _fill(client, source)
         metrics = EnricherMetrics()
         limit = DeadLetterLimit(1.0, window_records=BATCH, minimum_records=BATCH)
-        store = StateStore(client)
+        store = StateStore(client, CurrentGeneration(client))
         handler = EnricherHandler(store, NoOutbox(), metrics, limit, lambda: _NOW_MS, seconds=time.thread_time)
         for batch in _batches(records[:BATCH]):
             handler.handle(batch)  # whatever is only done once
