@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import os
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from devstack.workspace import temporary_workspace
 READY_TIMEOUT_S: Final = 90.0
 _MASTER: Final = "org.apache.spark.deploy.master.Master"
 _WORKER: Final = "org.apache.spark.deploy.worker.Worker"
+_SCALA: Final = "2.13"
 _JVM: Final = ("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 """Of master and workers themselves; what they run has JVMs of its own."""
 _OPENED: Final = tuple(
@@ -79,7 +81,9 @@ class SparkCluster:
 
 def _process(name: str, arguments: list[str], directory: Path) -> ChildProcess:
     command = [find_java(), *_JVM, *_OPENED, "-cp", f"{_pyspark()}/jars/*", *arguments]
-    return ChildProcess(name, command, log=directory / f"{name}.log")
+    # Workers look for the jars of their executors there, and ask which Scala those are of.
+    environment = {**os.environ, "SPARK_HOME": str(_pyspark()), "SPARK_SCALA_VERSION": _SCALA}
+    return ChildProcess(name, command, log=directory / f"{name}.log", environment=environment)
 
 
 def _pyspark() -> Path:
