@@ -14,6 +14,8 @@ from bench.freshness.ground import Enricher, Ground, now_ms, say
 from bench.freshness.listeners import write_known_listeners
 from bench.processes import ProcessorMeter
 from devstack.topics import recreate_topics
+from interlude.features.codec import VALUES_MARK
+from interlude.features.generation import GENERATION_KEY, Generation, encode_generation
 
 _BEGIN_SHARE: Final = 0.2
 """By then all that Kafka's client had fetched before the start is used up."""
@@ -63,6 +65,8 @@ def measure_throughput(ground: Ground) -> Rounds:
     for number in range(sizes.rounds):
         for processes, results in taken.items():
             ground.redis.flushdb()
+            # Enrichers join their group once there is one, and could not make it while Redis takes no writes.
+            ground.redis.set(GENERATION_KEY, encode_generation(Generation(0, VALUES_MARK, began_ms)))
             write_known_listeners(ground.redis, range(sizes.customers), began_ms - 1)
             result = _work_off(ground, f"bench-{number}-{processes}", processes)
             results.append(result)
