@@ -198,7 +198,12 @@ def _sample(metrics: LakeMetrics, name: str, **labels: str) -> float | None:
 
 
 KILLS: Final = 3
-SMALL_BATCHES: Final = {"TRAINER_LAKE_BATCH_RECORDS": "300", "TRAINER_LAKE_TRIGGER_SECONDS": "0.1"}
+SMALL_BATCHES: Final = {
+    "TRAINER_LAKE_BATCH_RECORDS": "300",
+    "TRAINER_LAKE_TRIGGER_SECONDS": "0.1",
+    "TRAINER_LAKE_DAYS": "36500",  # the scene's days are in 2023
+    "TRAINER_LAKE_GRACE_MINUTES": "0",
+}
 MANY: Final = 60
 """Customers of the test that kills: 2,400 listens in eight batches, so that there is always one to be killed in."""
 
