@@ -179,10 +179,11 @@ def test_rows_that_contradict_time_are_left_out_and_many_refused(spark: SparkSes
 
 @pytest.mark.timeout(600)
 def test_the_same_job_runs_on_a_master_with_two_workers(spark: SparkSession, tmp_path: Path) -> None:
-    write_lake(tmp_path / "lake", 30_000, seed=1)
-    quick = ("--folds", "2", "--tuning-folds", "2", "--regularisations", "0.001", "--svm-iterations", "10")
+    write_lake(tmp_path / "lake", 6_000, seed=1)
+    fits = ("--folds", "2", "--tuning-folds", "2", "--regularisations", "0.001", "--class-weights", "plain")
+    quick = (*fits, "--algorithms", "logistic", "--logistic-iterations", "5")
     with SparkCluster.start(workers=2, memory="1g") as cluster:
-        there = train(tmp_path / "lake", 30_000, cluster.url, (*quick, "--algorithms", "logistic"), memory="1g")
+        there = train(tmp_path / "lake", 6_000, cluster.url, quick, memory="1g")
         assert cluster.applications() == ["interlude-trainer"]
     rule = RowRule(RowKind.IMPRESSIONS, DRAWN_CAMPAIGN, DAY_MS)
-    assert there.rows == read_lake_rows(spark, str(tmp_path / "lake"), rule).frame.count() > 1000
+    assert there.rows == read_lake_rows(spark, str(tmp_path / "lake"), rule).frame.count() > 200
