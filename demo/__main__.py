@@ -124,7 +124,7 @@ def _training_plan(options: Options) -> TrainingPlan:
     return TrainingPlan(
         first=(*features_file(features), *TENFOLD),
         second=(*features_file(features), *AGAIN),
-        replayed=(*CLICKS, *QUICKLY),
+        replayed=(*CLICKS, *QUICKLY, "--another-population"),
     )
 
 

@@ -100,6 +100,7 @@ def to_request(arguments: argparse.Namespace) -> Request:
         limits=Limits(),
         threshold=arguments.threshold,
         promote=arguments.promote,
+        another_population=arguments.another_population,
     )
 
 
@@ -179,6 +180,11 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=42, help="decides folds and resamples (default 42)")
     parser.add_argument("--threshold", type=_share, default=0.5, help="probability from which the offer is shown")
     parser.add_argument("--promote", action="store_true", help="make the new version the champion")
+    parser.add_argument(
+        "--another-population",
+        action="store_true",
+        help="the rows are not of those whom the champion was trained on: do not refuse them for being different",
+    )
     parser.add_argument("--page", type=Path, metavar="FILE", help="write the report as a page, HTML with its plots")
     _add_report(parser)
 

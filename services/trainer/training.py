@@ -23,13 +23,15 @@ from services.trainer.publishing import Release, ServingModel, Versions, champio
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What `train` is asked for. `threshold` is the probability from which the model serves the offer."""
+    """What `train` is asked for. `threshold` is the probability from which the model serves the offer. Rows of
+    `another_population` are not compared with those that the champion was trained on."""
 
     algorithms: tuple[Algorithm, ...]
     plan: Plan
     limits: Limits
     threshold: float
     promote: bool
+    another_population: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ class Trainer:
             training_set = read()
             frame = cached(training_set.frame, request.plan.splits)
             rows = to_rows(frame, request.plan.splits, training_set.names)
-            data = self._check(training_set, rows)
+            data = self._check(training_set, rows, request)
         candidates = []
         for algorithm in request.algorithms:
             with watch.step(algorithm.value):
@@ -122,12 +124,12 @@ class Trainer:
             seconds=watch.seconds,
         )
 
-    def _check(self, training_set: TrainingSet, rows: Rows) -> DataReport:
+    def _check(self, training_set: TrainingSet, rows: Rows, request: Request) -> DataReport:
         data = check_rows(
             rows.labels,
             rows.features,
             training_set.repeated,
-            champion_summary(self._versions, self._key),
+            {} if request.another_population else champion_summary(self._versions, self._key),
             rows.names,
         )
         if data.refusals:
