@@ -110,12 +110,21 @@ class ModelStore:
 
         return self._move(change, reason)
 
-    def try_out(self, version: str, stage: Stage, share: float, reason: str = "tried out") -> Champion:
-        """Make `version` the candidate, in place of any other. Raises `RefusedModel` if it is unknown, is the champion itself, or
-        there is no champion to compare it with."""
+    def try_out(
+        self,
+        version: str,
+        stage: Stage,
+        share: float,
+        reason: str = "tried out",
+        *,
+        instead_of: Candidate | None = None,
+    ) -> Champion:
+        """Make `version` the candidate, in place of any other, or of `instead_of` alone. Raises `RefusedModel` if it is unknown, is
+        the champion itself, or there is no champion to compare it with."""
         self._require(version)
 
         def change(current: Champion | None) -> Champion:
+            _require_candidate(current, instead_of)
             if current is None:
                 raise RefusedModel("champion", "there is no champion to compare a candidate with: promote one")
             if current.version == version:
@@ -124,10 +133,12 @@ class ModelStore:
 
         return self._move(change, reason)
 
-    def withdraw(self, reason: str = "withdrawn") -> Champion:
-        """End the trial of the candidate; nothing else changes. Raises `RefusedModel` where there is no champion."""
+    def withdraw(self, reason: str = "withdrawn", candidate: Candidate | None = None) -> Champion:
+        """End the trial of the candidate, or of this `candidate` alone; nothing else changes. Raises `RefusedModel` where there is
+        no champion."""
 
         def change(current: Champion | None) -> Champion:
+            _require_candidate(current, candidate)
             if current is None:
                 raise RefusedModel("champion", "there is no champion, hence no candidate")
             return replace(current, candidate=None)
@@ -138,9 +149,8 @@ class ModelStore:
         """Make `candidate` the champion. Raises `RefusedModel` if it is no longer the candidate that it was."""
 
         def change(current: Champion | None) -> Champion:
-            if current is None or current.candidate != candidate:
-                raise RefusedModel("champion", f"version {candidate.version} is not the candidate any more")
-            return Champion(candidate.version, current.version)
+            _require_candidate(current, candidate)
+            return Champion(candidate.version, current.version if current else "")
 
         return self._move(change, reason)
 
@@ -162,6 +172,12 @@ class ModelStore:
             return self._files.read(path)
         except FileNotFoundError as error:
             raise RefusedModel("missing", f"version {version} has no {name}") from error
+
+
+def _require_candidate(current: Champion | None, candidate: Candidate | None) -> None:
+    """Whoever judged a candidate judged that one, not one that somebody has put in its place since."""
+    if candidate is not None and (current is None or current.candidate != candidate):
+        raise RefusedModel("champion", f"version {candidate.version} is not the candidate any more")
 
 
 def _path(version: str, name: str) -> str:

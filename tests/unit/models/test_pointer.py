@@ -67,6 +67,23 @@ def test_a_withdrawn_candidate_leaves_the_champion_as_it_was(store: ModelStore) 
     assert [move.reason for move in store.moves()] == ["clicked less", "tried out", "promoted"]
 
 
+def test_a_verdict_on_one_candidate_says_nothing_of_another(store: ModelStore) -> None:
+    first, second, third = publish(store), publish(store, ModelSpec(STINGY)), publish(store, ModelSpec(intercept=0.5))
+    store.promote(first)
+    judged = store.try_out(second, Stage.CANARY, 0.1).candidate
+    assert judged is not None
+    other = store.try_out(third, Stage.CANARY, 0.1)
+    for act in (
+        lambda: store.withdraw("worse", judged),
+        lambda: store.try_out(second, Stage.CANARY, 0.5, instead_of=judged),
+        lambda: store.promote_candidate(judged, "as good"),
+    ):
+        assert "not the candidate any more" in _refusal(act)
+    assert store.champion() == other
+    assert other.candidate is not None
+    assert store.withdraw("worse", other.candidate) == Champion(first)
+
+
 def test_promotion_and_rollback_end_a_trial(store: ModelStore) -> None:
     first, second, third = publish(store), publish(store, ModelSpec(STINGY)), publish(store, ModelSpec(intercept=0.5))
     store.promote(first)
