@@ -116,6 +116,21 @@ def to_decision_rule(arguments: argparse.Namespace) -> DecisionRule:
 
 
 def _add_train(parser: argparse.ArgumentParser) -> None:
+    _add_rows(parser)
+    _add_fits(parser)
+    parser.add_argument(
+        "--decisions",
+        metavar="URL",
+        help="Parquet of logged decisions with their outcomes: the candidate's value is estimated from them",
+    )
+    parser.add_argument("--threshold", type=_share, default=0.5, help="probability from which the offer is shown")
+    parser.add_argument("--promote", action="store_true", help="make the new version the champion")
+    parser.add_argument("--page", type=Path, metavar="FILE", help="write the report as a page, HTML with its plots")
+    _add_report(parser)
+
+
+def _add_rows(parser: argparse.ArgumentParser) -> None:
+    """Where the rows come from."""
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--features-file", type=Path, metavar="FILE", help="train on a file in libsvm format")
     source.add_argument("--rows", choices=[kind.value for kind in RowKind], help="train on the log: a row is one ...")
@@ -151,10 +166,14 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
         "--attribution-hours", type=_positive, default=24.0, help="a click this long after an impression is its doing"
     )
     parser.add_argument(
-        "--decisions",
-        metavar="URL",
-        help="Parquet of logged decisions with their outcomes: the candidate's value is estimated from them",
+        "--another-population",
+        action="store_true",
+        help="the rows are not of those whom the champion was trained on: do not refuse them for being different",
     )
+
+
+def _add_fits(parser: argparse.ArgumentParser) -> None:
+    """What is fitted to them."""
     parser.add_argument("--folds", type=_folds, default=10, help="folds of the out-of-fold measures (default 10)")
     parser.add_argument("--tuning-folds", type=_folds, default=3, help="folds for choosing regularisation (default 3)")
     parser.add_argument(
@@ -178,15 +197,6 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--boosted-iterations", type=int, default=20, help="trees (default 20)")
     parser.add_argument("--seed", type=int, default=42, help="decides folds and resamples (default 42)")
-    parser.add_argument("--threshold", type=_share, default=0.5, help="probability from which the offer is shown")
-    parser.add_argument("--promote", action="store_true", help="make the new version the champion")
-    parser.add_argument(
-        "--another-population",
-        action="store_true",
-        help="the rows are not of those whom the champion was trained on: do not refuse them for being different",
-    )
-    parser.add_argument("--page", type=Path, metavar="FILE", help="write the report as a page, HTML with its plots")
-    _add_report(parser)
 
 
 def _add_loop(parser: argparse.ArgumentParser) -> None:
