@@ -32,6 +32,10 @@ class Stalled(Exception):
     """Enrichers that make no progress."""
 
 
+class TooFewEvents(Exception):
+    """A backlog that was worked off before anybody could look twice."""
+
+
 @dataclass(frozen=True, slots=True)
 class Throughput:
     """Events a second of all enrichers together, and how many processors each part kept busy meanwhile."""
@@ -106,12 +110,14 @@ def _owners(admin: AdminClient, group_id: str) -> int:
 
 
 def _watch(ground: Ground, enrichers: Sequence[Enricher]) -> Throughput:
-    """Events a second between two shares of the backlog."""
+    """Events a second between two shares of the backlog. Raises `Stalled`, `TooFewEvents`."""
     backlog = ground.sizes.backlog
     pids = {f"enricher{number}": enricher.process.pid for number, enricher in enumerate(enrichers)}
     seen = _await_seen(enrichers, int(_BEGIN_SHARE * backlog))
     began, meter = time.perf_counter(), ProcessorMeter({**ground.pids(), **pids})
     done = _await_seen(enrichers, int(_END_SHARE * backlog))
+    if done == seen:
+        raise TooFewEvents(f"a backlog of {backlog:,} events was worked off before its throughput could be measured")
     return Throughput((done - seen) / (time.perf_counter() - began), meter.busy())
 
 

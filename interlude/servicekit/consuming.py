@@ -59,11 +59,16 @@ class ConsumerLoop:
         """A client of Kafka that owns nothing yet."""
         settings = self._settings
         self._pending: list[Message] = []
-        configuration = {**client_configuration(settings), "on_commit": self._committed}
-        self._consumer = Consumer(configuration, logger=logging.getLogger("kafka"))
-        self._deafness = Deafness()
         metadata = self._placement.metadata if self._placement else lambda: ""
-        self._commits = OffsetCommits(self._consumer, settings.commit_interval_ms, metadata)
+
+        def answered(error: KafkaError | None, partitions: list[TopicPartition]) -> None:
+            commits.answered(error, partitions)  # its own: what a client that was given up hears late changes nothing
+
+        self._consumer = Consumer(
+            {**client_configuration(settings), "on_commit": answered}, logger=logging.getLogger("kafka")
+        )
+        self._commits = commits = OffsetCommits(self._consumer, settings.commit_interval_ms, metadata)
+        self._deafness = Deafness()
         self._flow = PartitionFlow(
             self._consumer,
             self._health,
@@ -92,7 +97,7 @@ class ConsumerLoop:
                     self._rewind(reason)
                 self._commits.commit_when_due()
                 self._flow.release_held()
-                self._reconnect_when_deaf()
+                self._reconnect_when_forsaken()
         finally:
             self._leave()
 
@@ -120,9 +125,10 @@ class ConsumerLoop:
             list(self._settings.topics), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
         )
 
-    def _reconnect_when_deaf(self) -> None:
-        """Begin again with another client where this one hears nothing of Kafka any more. What was not committed is repeated."""
-        if not self._deafness.is_total(self._consumer):
+    def _reconnect_when_forsaken(self) -> None:
+        """Begin again with another client where this one hears nothing of Kafka any more, or nothing of what it commits. What was
+        not committed is repeated."""
+        if not self._commits.are_ignored and not self._deafness.is_total(self._consumer):
             return
         log.warning("reconnecting")
         self._health.unready("Kafka")
@@ -174,7 +180,7 @@ class ConsumerLoop:
         record = self._consumer.poll(_RETRY_SECONDS)
         if record is not None and self._is_record(record):
             self._pending.append(record)  # fetched before the pause took hold
-        self._reconnect_when_deaf()
+        self._reconnect_when_forsaken()
 
     def _leave(self) -> None:
         """Commit and leave the group, in a thread: both calls would wait for ever for a Kafka that hangs."""
@@ -189,10 +195,6 @@ class ConsumerLoop:
     def _commit_and_close(self) -> None:
         self._commits.commit_and_wait()
         self._consumer.close()
-
-    def _committed(self, error: KafkaError | None, _partitions: list[TopicPartition]) -> None:
-        if error is not None:
-            self._commits.failed(error)
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         if consumer is not self._consumer:

@@ -14,7 +14,7 @@ from bench.freshness.throughput import measure_throughput
 from devstack.stack import Stack
 from interlude.features.codec import decode_hot, hot_key
 
-TINY = Sizes(customers=20, per_second=50, warm_up_seconds=1, seconds=1, backlog=2000, rounds=1)
+TINY = Sizes(customers=20, per_second=50, warm_up_seconds=1, seconds=1, backlog=40_000, rounds=1)
 
 
 @pytest.fixture

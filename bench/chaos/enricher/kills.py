@@ -14,6 +14,7 @@ from bench.chaos.enricher.history import Source, history
 from bench.chaos.enricher.members import SESSION_TIMEOUT_MS, Members, Progress
 from bench.chaos.findings import NONE, Finding, Goal, Relation
 from bench.chaos.sizes import EnricherSizes
+from devstack.service import ServiceProcess
 from devstack.stack import Stack
 
 SEED: Final = 2014
@@ -88,15 +89,17 @@ class Disturbance:
         seconds = time.monotonic() - began
         joined = self._members.launched
         for member in list(self._members.alive):
-            self._members.stop(member)
+            self._stop(member)
         return Counts(len(kill_points), self._left, self._hung, joined, seconds)
 
     def _leave(self) -> None:
-        member = self._chance.choice(self._members.alive)
-        member.wait_until_ready()  # before, SIGTERM ends it as SIGKILL does
-        self._members.stop(member)
+        self._stop(self._chance.choice(self._members.alive))
         self._members.launch()
         self._left += 1
+
+    def _stop(self, member: ServiceProcess) -> None:
+        member.wait_until_ready()  # before, SIGTERM ends it as SIGKILL does
+        self._members.stop(member)
 
     def _hang(self) -> None:
         member = self._chance.choice(self._members.alive)
