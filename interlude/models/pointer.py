@@ -27,11 +27,13 @@ class Stage(StrEnum):
     """It scores beside the champion, and its scores decide nothing."""
     CANARY = "canary"
     """It decides for a share of the listeners."""
+    CONTROL = "control"
+    """It was the champion and keeps a share of the listeners, while its successor is on probation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A version on its way to become the champion. `share` of the listeners is decided by it while it is a canary."""
+    """A version that is compared with the champion. It decides for `share` of the listeners, except in shadow."""
 
     version: str
     stage: Stage
@@ -42,11 +44,13 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Champion:
-    """Which version serves, which served before it (empty: none), and which one is tried (None: none)."""
+    """Which version serves, which served before it (empty: none), and which one it is compared with (None: none)."""
 
     version: str
     previous: str = ""
     candidate: Candidate | None = None
+    barred: tuple[str, ...] = ()
+    """Versions that were taken back on probation: they come into service again only by name."""
     serial: int = field(default=0, compare=False)
     """How many moves there have been."""
 
@@ -125,11 +129,12 @@ def _to_champion(document: bytes) -> Champion:
         fields = json.loads(document)
         version, previous = fields["version"], fields["previous"]
         candidate, serial = _to_candidate(fields.get("candidate")), fields.get("serial", 0)
+        barred = _to_names(fields.get("barred", []))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise RefusedModel("champion", "champion.json does not read") from error
     if not (isinstance(version, str) and isinstance(previous, str) and isinstance(serial, int)):
         raise RefusedModel("champion", "champion.json names no versions")
-    return Champion(version, previous, candidate, serial)
+    return Champion(version, previous, candidate, barred, serial)
 
 
 def _to_candidate(fields: dict[str, Any] | None) -> Candidate | None:
@@ -140,3 +145,10 @@ def _to_candidate(fields: dict[str, Any] | None) -> Candidate | None:
     if not (isinstance(version, str) and isinstance(share, int | float) and 0 <= share <= 1):
         raise ValueError("no version, or a share that is none")
     return Candidate(version, Stage(fields["stage"]), float(share), int(since_ms))
+
+
+def _to_names(values: object) -> tuple[str, ...]:
+    """Raises `ValueError`."""
+    if not (isinstance(values, list) and all(isinstance(value, str) for value in values)):
+        raise ValueError("no list of versions")
+    return tuple(values)

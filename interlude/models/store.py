@@ -96,17 +96,23 @@ class ModelStore:
         def change(current: Champion | None) -> Champion:
             if current is not None and current.version == version:
                 return replace(current, candidate=None)
-            return Champion(version, current.version if current else "")
+            return _succeeded(current, version)
 
         return self._move(change, reason)
 
     def rollback(self, reason: str = "rolled back") -> Champion:
-        """Make the previous champion the champion again; a candidate does not stay. Raises `RefusedModel` when there is none."""
+        """Make the previous champion the champion again; a candidate does not stay.
+
+        Raises `RefusedModel` when there is none, or when it was taken back itself: whoever rolls back in a hurry does not mean it.
+        """
 
         def change(current: Champion | None) -> Champion:
             if current is None or not current.previous:
                 raise RefusedModel("champion", "there is no previous champion to roll back to")
-            return Champion(current.previous, current.version)
+            if current.previous in current.barred:
+                problem = f"version {current.previous} was taken back on probation; promote it by name, or another"
+                raise RefusedModel("champion", problem)
+            return _succeeded(current, current.previous)
 
         return self._move(change, reason)
 
@@ -145,12 +151,27 @@ class ModelStore:
 
         return self._move(change, reason)
 
-    def promote_candidate(self, candidate: Candidate, reason: str) -> Champion:
-        """Make `candidate` the champion. Raises `RefusedModel` if it is no longer the candidate that it was."""
+    def promote_candidate(self, candidate: Candidate, reason: str, control_share: float = 0.0) -> Champion:
+        """Make `candidate` the champion: on probation where the one before it keeps a `control_share` of the listeners. Raises
+        `RefusedModel` if it is no longer the candidate that it was."""
 
         def change(current: Champion | None) -> Champion:
             _require_candidate(current, candidate)
-            return Champion(candidate.version, current.version if current else "")
+            successor = _succeeded(current, candidate.version)
+            if not control_share or not successor.previous:
+                return successor
+            return replace(successor, candidate=Candidate(successor.previous, Stage.CONTROL, control_share, _now_ms()))
+
+        return self._move(change, reason)
+
+    def take_back(self, control: Candidate, reason: str) -> Champion:
+        """Make the champion before, which is the `control` of the one on probation, the champion again, and bar that one. Raises
+        `RefusedModel` if it is no longer the control that it was: what somebody did meanwhile stays."""
+
+        def change(current: Champion | None) -> Champion:
+            _require_candidate(current, control)
+            restored = _succeeded(current, control.version)
+            return replace(restored, barred=(*_without(restored.previous, restored.barred), restored.previous))
 
         return self._move(change, reason)
 
@@ -178,6 +199,17 @@ def _require_candidate(current: Champion | None, candidate: Candidate | None) ->
     """Whoever judged a candidate judged that one, not one that somebody has put in its place since."""
     if candidate is not None and (current is None or current.candidate != candidate):
         raise RefusedModel("champion", f"version {candidate.version} is not the candidate any more")
+
+
+def _succeeded(current: Champion | None, version: str) -> Champion:
+    """`version` in the place of the champion, compared with nobody."""
+    if current is None:
+        return Champion(version)
+    return Champion(version, current.version, barred=_without(version, current.barred))
+
+
+def _without(version: str, versions: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(each for each in versions if each != version)
 
 
 def _path(version: str, name: str) -> str:

@@ -25,7 +25,8 @@ class Serving(NamedTuple):
 
 
 class Trial(NamedTuple):
-    """A candidate that is tried: in shadow it scores beside the champion, as a canary it decides for `share` of the listeners."""
+    """What the champion is compared with: in shadow it scores beside it, as a canary or as control (the champion before) it decides
+    for `share` of the listeners."""
 
     serving: Serving
     stage: Stage

@@ -38,7 +38,7 @@ def score(
     trial = roster.trial
     if trial is None:
         return _by(listeners, roster.champion)
-    if trial.stage is Stage.CANARY:
+    if trial.stage is not Stage.SHADOW:
         return _by_either(customer_ids, listeners, roster.champion, trial)
     scores = _by(listeners, roster.champion)
     on_shadow(_compared(scores, _by(listeners, trial.serving)))

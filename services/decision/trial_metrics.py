@@ -36,15 +36,17 @@ class TrialMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._share = Gauge(
             "interlude_decision_candidate_share",
-            "Share of listeners that the candidate decides for, by its version and stage; 0 in shadow. No sample: no candidate is "
+            "Share of listeners that the candidate decides for, by its version and stage; 0 in shadow. In the stage "
+            "`control` it is the champion before, and the present one is on probation. No sample: no candidate is "
             "tried, or it was refused.",
             ["version", "stage"],
             registry=registry,
         )
         self._answers = Counter(
             "interlude_decision_candidate_answers_total",
-            "Answers that the candidate decided as a canary, before the ledger was asked. When its share of `show` is far from "
-            "that of all answers: `python -m services.trainer withdraw`, and look at the report of the candidate's training.",
+            "Answers that the candidate decided as a canary or as control, before the ledger was asked. When its share "
+            "of `show` is far from that of all answers: `python -m services.trainer withdraw`, and look at the report "
+            "of the candidate's training.",
             ["answer"],
             registry=registry,
         )

@@ -205,8 +205,15 @@ def _add_loop(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--shadow", default="15m", help="how long a candidate scores in shadow (default 15m)")
     parser.add_argument("--canary", default="2h", help="how long it decides for a share at least (default 2h)")
     parser.add_argument("--longest", default="2d", help="who has not proved itself by then goes (default 2d)")
+    parser.add_argument("--probation", default="1d", help="how long a new champion is watched at least (default 1d)")
     parser.add_argument("--canary-share", type=_share, default=0.1, help="of the listeners (default 0.1)")
     parser.add_argument("--canary-decisions", type=int, default=1000, help="of each model at least (default 1000)")
+    parser.add_argument(
+        "--control-share",
+        type=_share,
+        default=0.1,
+        help="of the listeners, left to the champion before during probation; 0: no probation (default 0.1)",
+    )
     parser.add_argument("train", nargs=argparse.REMAINDER, help="-- train ... : what each round trains")
 
 

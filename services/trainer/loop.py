@@ -6,11 +6,12 @@ and `--rounds 1` under cron is the same as a loop that stays.
 no champion yet      train; what passes serves at once, as there is nothing to compare it with
 no candidate         train; what passes becomes the candidate, in shadow
 a candidate          look at the log: wait, make it a canary, promote it, or withdraw it
+a new champion       look at the log: wait, confirm it, or take it back
 """
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -27,13 +28,15 @@ class Store(Protocol):
     """What the loop needs of the model store."""
 
     def champion(self) -> Champion | None: ...
+    def versions(self) -> list[str]: ...
     def load(self, version: str, public_key_base64: str) -> StoredModel: ...
     def promote(self, version: str, reason: str = ...) -> Champion: ...
     def try_out(
         self, version: str, stage: Stage, share: float, reason: str = ..., *, instead_of: Candidate | None = ...
     ) -> Champion: ...
     def withdraw(self, reason: str = ..., candidate: Candidate | None = ...) -> Champion: ...
-    def promote_candidate(self, candidate: Candidate, reason: str) -> Champion: ...
+    def promote_candidate(self, candidate: Candidate, reason: str, control_share: float = ...) -> Champion: ...
+    def take_back(self, control: Candidate, reason: str) -> Champion: ...
 
 
 class TrialLog(Protocol):
@@ -95,10 +98,17 @@ class Loop:
             sentence = f"Version {trained.version} serves: it is the first."
         elif self._is_same(trained.version, pointer.version):
             sentence = "The same model came out again."
+        elif any(self._is_same(trained.version, barred) for barred in self._kept(pointer.barred)):
+            sentence = "A model came out again that was taken back on probation."
         else:
             self._store.try_out(trained.version, Stage.SHADOW, 0.0, "passed the gate")
             sentence = f"Version {trained.version} is tried in shadow."
         return {"step": TRAINED, "sentence": sentence, "version": trained.version or None, "report": trained.report}
+
+    def _kept(self, versions: Iterable[str]) -> list[str]:
+        """Those that nobody has removed from the store."""
+        there = self._store.versions()
+        return [version for version in versions if version in there]
 
     def _is_same(self, version: str, champion: str) -> bool:
         """Whether they are one model, whenever each was trained."""
@@ -119,8 +129,10 @@ class Loop:
             share = self._rules.share
             self._store.try_out(candidate.version, Stage.CANARY, share, verdict.sentence, instead_of=candidate)
         elif verdict.step is Step.PROMOTE:
-            self._store.promote_candidate(candidate, verdict.sentence)
-        elif verdict.step is Step.WITHDRAW:
+            self._store.promote_candidate(candidate, verdict.sentence, self._rules.control_share)
+        elif verdict.step is Step.TAKE_BACK:
+            self._store.take_back(candidate, verdict.sentence)
+        elif verdict.step in (Step.WITHDRAW, Step.CONFIRM):
             self._store.withdraw(verdict.sentence, candidate)
 
 

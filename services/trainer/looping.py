@@ -98,7 +98,9 @@ def _rules(arguments: argparse.Namespace) -> Rules:
         shadow_ms=round(1000 * seconds_of(arguments.shadow)),
         canary_ms=round(1000 * seconds_of(arguments.canary)),
         longest_ms=round(1000 * seconds_of(arguments.longest)),
+        probation_ms=round(1000 * seconds_of(arguments.probation)),
         share=arguments.canary_share,
+        control_share=arguments.control_share,
         decisions=arguments.canary_decisions,
     )
 

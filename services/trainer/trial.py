@@ -1,7 +1,9 @@
-"""Whether a candidate that is tried goes on, becomes the champion, or goes. Pure: counts in, a verdict in a sentence out.
+"""Whether a candidate that is tried goes on, becomes the champion, or goes, and whether a new champion stays. Pure: counts in, a
+verdict in a sentence out.
 
 In shadow the question is whether it would show the offer about as often as the champion. As a canary it is compared with the
-champion by clicks per decision, over the same days and on listeners that chance divided: an experiment, not a prediction.
+champion by clicks per decision, over the same days and on listeners that chance divided: an experiment, not a prediction. So is a
+new champion on probation with the one before it, its control: one share of the listeners was too few to see what all of them see.
 """
 
 import math
@@ -17,12 +19,16 @@ from interlude.models.store import Candidate, Stage
 
 
 class Step(StrEnum):
-    """What is done with a candidate."""
+    """What is done with a candidate, or with a champion on probation."""
 
     WAIT = "wait"
     CANARY = "canary"
     PROMOTE = "promote"
     WITHDRAW = "withdraw"
+    CONFIRM = "confirm"
+    """The probation is over, and the champion stays."""
+    TAKE_BACK = "take_back"
+    """The champion goes, and its control is the champion again."""
 
 
 class Verdict(NamedTuple):
@@ -40,12 +46,18 @@ class Rules:
     could not prove itself within `longest_ms` goes. `shift` bounds how many times as often as the champion, or as seldom, it
     may show the offer. It must not be worse by more than `tolerance` of the champion's clicks per decision, at 95 % confidence
     one-sided; where it is worse at all with 99 %, it goes at once.
+
+    Then `probation_ms` and as many decisions of each as champion, while the one before keeps a `control_share` of the listeners
+    (0: no probation); after `longest_ms` the probation ends in any case. Where the champion is worse with 99.9 %, or shows too
+    differently, it is taken back at once.
     """
 
     shadow_ms: int
     canary_ms: int
     longest_ms: int
+    probation_ms: int
     share: float = 0.1
+    control_share: float = 0.1
     decisions: int = 1000
     shift: float = 2.0
     tolerance: float = 0.1
@@ -61,6 +73,8 @@ class CustomerCounts(NamedTuple):
 
 _SURE: Final = 2.326
 """99 %, one-sided: this is looked at again and again, and being wrong once ends a good model's trial."""
+_CERTAIN: Final = 3.090
+"""99.9 %, one-sided: a champion is looked at a hundred times a day, and serves everybody."""
 _CONFIDENT: Final = 1.645
 _LEAST_SHOWN: Final = 20
 """Fewer offers say nothing of how often they are shown."""
@@ -99,10 +113,13 @@ class Side:
 
 
 def judge(candidate: Candidate, champion: Side, challenger: Side, rules: Rules, now_ms: int) -> Verdict:
-    """The verdict on `candidate`. In shadow `challenger` counts what it would have shown on the champion's decisions."""
+    """The verdict on `candidate`; on the champion, where that is its control. In shadow `challenger` counts what it would have
+    shown on the champion's decisions."""
     age_ms = now_ms - candidate.since_ms
     if candidate.stage is Stage.SHADOW:
         return _judge_shadow(champion, challenger, rules, age_ms)
+    if candidate.stage is Stage.CONTROL:
+        return _judge_probation(challenger, champion, rules, age_ms)
     return _judge_canary(champion, challenger, rules, age_ms)
 
 
@@ -120,10 +137,8 @@ def _judge_canary(champion: Side, challenger: Side, rules: Rules, age_ms: int) -
     difference = challenger.value - champion.value
     error = math.sqrt(champion.variance + challenger.variance)
     rates = f"{challenger.value:.4%} clicks per decision, the champion's {champion.value:.4%}"
-    if shift := _shifted(champion, challenger, rules):
-        return Verdict(Step.WITHDRAW, shift)
-    if fewest >= rules.decisions and difference + _SURE * error < 0:
-        return Verdict(Step.WITHDRAW, f"It is worse: {rates}, {-difference / error:.1f} standard errors apart.")
+    if harm := _harm(champion, challenger, rules, _SURE):
+        return Verdict(Step.WITHDRAW, harm)
     if age_ms >= rules.canary_ms and fewest >= rules.decisions:
         worst, allowed = difference - _CONFIDENT * error, -rules.tolerance * champion.value
         if worst >= allowed:
@@ -139,7 +154,31 @@ def _judge_canary(champion: Side, challenger: Side, rules: Rules, age_ms: int) -
     return Verdict(Step.WAIT, sentence)
 
 
-def _shifted(champion: Side, challenger: Side, rules: Rules) -> str:
+def _judge_probation(control: Side, champion: Side, rules: Rules, age_ms: int) -> Verdict:
+    if harm := _harm(control, champion, rules, _CERTAIN, than="the one before"):
+        return Verdict(Step.TAKE_BACK, harm)
+    rates = f"{champion.value:.4%} clicks per decision, the one before {control.value:.4%}"
+    enough = min(control.decisions, champion.decisions) >= rules.decisions
+    if (age_ms >= rules.probation_ms and enough) or age_ms >= rules.longest_ms:
+        return Verdict(Step.CONFIRM, f"It stays: {rates}, after {_minutes(age_ms)} and {champion.decisions} decisions.")
+    return Verdict(Step.WAIT, f"On probation for {_minutes(age_ms)} with {champion.decisions} decisions: {rates}.")
+
+
+def _harm(standard: Side, judged: Side, rules: Rules, sure: float, than: str = "the champion") -> str:
+    """Why `judged` must not go on, `sure` standard errors from chance; empty where nothing speaks against it so far."""
+    if shift := _shifted(standard, judged, rules, than):
+        return shift
+    difference = judged.value - standard.value
+    error = math.sqrt(standard.variance + judged.variance)
+    if min(standard.decisions, judged.decisions) < rules.decisions or difference + sure * error >= 0:
+        return ""
+    return (
+        f"It is worse: {judged.value:.4%} clicks per decision, {than} {standard.value:.4%}, "
+        f"{-difference / error:.1f} standard errors apart."
+    )
+
+
+def _shifted(champion: Side, challenger: Side, rules: Rules, than: str = "the champion") -> str:
     """Why the two show too differently; empty where they do not, or where too little was shown to say."""
     if champion.shown + challenger.shown < _LEAST_SHOWN or min(champion.decisions, challenger.decisions) < _LEAST_SHOWN:
         return ""
@@ -147,7 +186,7 @@ def _shifted(champion: Side, challenger: Side, rules: Rules) -> str:
     if high <= rules.shift * low:
         return ""
     return (
-        f"It shows the offer in {challenger.show_rate:.2%} of decisions, the champion in {champion.show_rate:.2%}: "
+        f"It shows the offer in {challenger.show_rate:.2%} of decisions, {than} in {champion.show_rate:.2%}: "
         f"more than {rules.shift:g} times apart."
     )
 

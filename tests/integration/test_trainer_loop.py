@@ -89,7 +89,10 @@ def test_a_trial_goes_through_its_stages_by_what_is_in_kafka(tmp_path: Path, kaf
     first, second = publish(store), publish(store, ModelSpec(intercept=3.5))
     store.promote(first)
     store.try_out(second, Stage.SHADOW, 0.0)
-    timing = ("--shadow", "0s", "--canary", "0s", "--canary-decisions", "500", "--canary-share", "0.4")
+    in_shadow = ("--shadow", "0s")
+    as_canary = ("--canary", "0s", "--canary-decisions", "500", "--canary-share", "0.4")
+    on_probation = ("--probation", "0s", "--control-share", "0.3")
+    timing = (*in_shadow, *as_canary, *on_probation)
 
     code, (line,), complaints = _loop(tmp_path, kafka, *timing, *_NO_TRAINING)
     assert (code, line["step"], complaints) == (0, "canary", "")
@@ -109,7 +112,17 @@ def test_a_trial_goes_through_its_stages_by_what_is_in_kafka(tmp_path: Path, kaf
         "customers": 600, "decisions": 600, "shown": 600, "clicks": 120, "clicks_per_decision": 0.2
     }  # fmt: skip
     assert line["candidate_side"]["clicks"] == 150  # type: ignore[index]
-    assert store.champion() == Champion(second, first)
+    pointer = store.champion()
+    assert pointer is not None
+    assert pointer.candidate is not None
+    assert (pointer.version, pointer.candidate.version, pointer.candidate.stage) == (second, first, Stage.CONTROL)
+    assert pointer.candidate.share == 0.3
+
+    _log(kafka, first, range(3000, 4000), clicks=200)
+    _log(kafka, second, range(4000, 5000), clicks=100)
+    code, (line,), _ = _loop(tmp_path, kafka, *timing, *_NO_TRAINING)
+    assert (code, line["step"]) == (0, "take_back")
+    assert store.champion() == Champion(first, second, barred=(second,))
 
 
 def test_a_round_trains_and_the_first_model_serves(tmp_path: Path, kafka: str) -> None:

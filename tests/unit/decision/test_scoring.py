@@ -43,9 +43,10 @@ def test_the_champion_alone_is_asked_about_everybody_known() -> None:
     assert [each.probability is None for each in scores] == [False, True] * 100
 
 
+@pytest.mark.parametrize("stage", [Stage.CANARY, Stage.CONTROL])
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
-def test_a_canary_decides_for_its_share_with_its_own_threshold(share: float) -> None:
-    scores, comparisons = _scores(Roster(_CHAMPION, Trial(_CANDIDATE, Stage.CANARY, share)))
+def test_a_canary_and_a_control_decide_for_their_share_with_their_own_threshold(share: float, stage: Stage) -> None:
+    scores, comparisons = _scores(Roster(_CHAMPION, Trial(_CANDIDATE, stage, share)))
     for customer_id, each in zip(_CUSTOMERS, scores, strict=True):
         if is_in_share("candidate", share, customer_id):
             assert each[1:] == (0.25, "candidate", True)

@@ -96,6 +96,54 @@ def test_promotion_and_rollback_end_a_trial(store: ModelStore) -> None:
     assert store.promote(second) == Champion(second, first)
 
 
+def test_a_champion_on_probation_is_taken_back_by_name_and_comes_again_only_by_name(store: ModelStore) -> None:
+    first, second = publish(store), publish(store, ModelSpec(STINGY))
+    store.promote(first)
+    canary = store.try_out(second, Stage.CANARY, 0.1).candidate
+    assert canary is not None
+    control = store.promote_candidate(canary, "as good", control_share=0.2).candidate
+    assert control is not None
+    assert (control.version, control.stage, control.share) == (first, Stage.CONTROL, 0.2)
+    taken_back = Champion(first, second, barred=(second,))
+    assert store.take_back(control, "worse") == taken_back == store.champion()
+    assert "taken back on probation" in _refusal(store.rollback)
+    assert "not the candidate any more" in _refusal(lambda: store.take_back(control, "worse"))
+    assert store.promote(second) == Champion(second, first) == store.champion()
+
+
+def test_a_person_who_moves_on_probation_wins(store: ModelStore) -> None:
+    first, second, third = publish(store), publish(store, ModelSpec(STINGY)), publish(store, ModelSpec(intercept=0.5))
+
+    def control() -> Candidate:
+        store.promote(first)
+        canary = store.try_out(second, Stage.CANARY, 0.1).candidate
+        assert canary is not None
+        control = store.promote_candidate(canary, "as good", control_share=0.2).candidate
+        assert control is not None
+        return control
+
+    def moved(judged: Candidate, expected: Champion) -> None:
+        assert "not the candidate any more" in _refusal(lambda: store.take_back(judged, "worse"))
+        assert "not the candidate any more" in _refusal(lambda: store.withdraw("fine", judged))
+        assert store.champion() == expected
+
+    judged = control()
+    store.rollback()
+    moved(judged, Champion(first, second))
+    judged = control()
+    store.promote(second)
+    moved(judged, Champion(second, first))
+    judged = control()
+    store.promote(third)
+    moved(judged, Champion(third, second))
+
+
+def test_barred_versions_that_do_not_read_are_refused(tmp_path: Path) -> None:
+    for barred in ('"x"', "[1]", "{}", "null"):
+        (tmp_path / "champion.json").write_text(f'{{"version": "a", "previous": "", "barred": {barred}}}')
+        assert "does not read" in _refusal(ModelStore(str(tmp_path)).champion)
+
+
 def test_a_move_that_was_begun_is_finished_by_whoever_moves_next(tmp_path: Path) -> None:
     store = ModelStore(str(tmp_path))
     first, second = publish(store), publish(store, ModelSpec(STINGY))

@@ -18,7 +18,13 @@ from tests.models import GENEROUS, KEYS, STINGY, ModelSpec, publish
 
 _MINUTE_MS = 60_000
 _RULES = Rules(
-    shadow_ms=10 * _MINUTE_MS, canary_ms=10 * _MINUTE_MS, longest_ms=60 * _MINUTE_MS, share=0.5, decisions=50
+    shadow_ms=10 * _MINUTE_MS,
+    canary_ms=10 * _MINUTE_MS,
+    longest_ms=60 * _MINUTE_MS,
+    probation_ms=30 * _MINUTE_MS,
+    share=0.5,
+    control_share=0.2,
+    decisions=50,
 )
 
 
@@ -127,13 +133,70 @@ def test_a_good_candidate_goes_from_shadow_to_canary_to_champion_and_nothing_is_
     report = world.round(10)
     assert report["step"] == "promote"
     assert report["candidate_side"]["clicks"] == 130
-    assert world.store.champion() == Champion(second, first)
+    pointer = world.store.champion()
+    assert pointer is not None
+    assert (pointer.version, pointer.previous) == (second, first)
     assert world.trainings == 2
     assert [move.reason for move in world.store.moves()][1:] == [
         "It would show 100.00% of 100 decisions, the champion 100.00%.",
         "passed the gate",
         "the first champion",
     ]
+
+
+def _promoted(world: _World) -> tuple[str, str]:
+    """First and second champion, the second on probation; the log is empty."""
+    first, second = _with_champion_and_candidate(world)
+    world.round(10)
+    world.later_ms = 0
+    world.log.add(first, 1000, shown=True, clicks=100)
+    world.log.add(second, 1000, shown=True, clicks=130)
+    assert world.round(10)["step"] == "promote"
+    world.log.logged.clear()
+    world.later_ms = 0
+    return first, second
+
+
+def test_a_new_champion_is_compared_with_the_one_before_until_it_is_confirmed(world: _World) -> None:
+    first, second = _promoted(world)
+    pointer = world.store.champion()
+    assert pointer is not None
+    assert pointer.candidate is not None
+    assert (pointer.version, pointer.candidate.version) == (second, first)
+    assert (pointer.candidate.stage, pointer.candidate.share) == (Stage.CONTROL, 0.2)
+    world.log.add(second, 800, shown=True, clicks=80)
+    world.log.add(first, 200, shown=True, clicks=20)
+    report = world.round(29)
+    assert (report["step"], report["candidate_side"]["clicks"]) == ("wait", 20)
+    assert world.round(1)["step"] == "confirm"
+    assert world.store.champion() == Champion(second, first)
+    assert world.trainings == 2
+
+
+def test_a_new_champion_that_is_clicked_less_is_taken_back_and_does_not_come_again_by_itself(world: _World) -> None:
+    first, second = _promoted(world)
+    world.log.add(second, 8000, shown=True, clicks=400)
+    world.log.add(first, 2000, shown=True, clicks=200)
+    report = world.round()
+    assert report["step"] == "take_back"
+    assert "It is worse" in report["sentence"]
+    restored = Champion(first, second, barred=(second,))
+    assert world.store.champion() == restored
+    assert world.store.moves()[0].reason == report["sentence"]
+    again = ModelSpec(GENEROUS - 1, manifest_changes={"trained_at_ms": 1_800_000_000_000})
+    world.next_version = publish(world.store, again)
+    assert "taken back" in world.round()["sentence"]
+    assert world.store.champion() == restored
+    world.next_version = publish(world.store, ModelSpec(GENEROUS - 2))
+    assert "is tried in shadow" in world.round()["sentence"]
+
+
+def test_what_a_person_does_on_probation_stays(world: _World) -> None:
+    first, second = _promoted(world)
+    assert world.store.rollback() == Champion(first, second)
+    world.next_version = first
+    assert "same model" in world.round()["sentence"]
+    assert world.store.champion() == Champion(first, second)
 
 
 def test_a_canary_that_is_clicked_less_is_withdrawn(world: _World) -> None:

@@ -8,7 +8,9 @@ from services.trainer.trial import CustomerCounts, Rules, Side, Step, judge
 
 _MINUTE_MS = 60_000
 _BEGAN_MS = 1_700_000_000_000
-_RULES = Rules(shadow_ms=15 * _MINUTE_MS, canary_ms=60 * _MINUTE_MS, longest_ms=600 * _MINUTE_MS)
+_RULES = Rules(
+    shadow_ms=15 * _MINUTE_MS, canary_ms=60 * _MINUTE_MS, longest_ms=600 * _MINUTE_MS, probation_ms=120 * _MINUTE_MS
+)
 
 
 def _side(click_rate: float, show_rate: float = 0.2, customers: int = 5000, seed: int = 1) -> Side:
@@ -42,7 +44,7 @@ def test_a_shadow_without_any_decision_goes_on_after_its_time() -> None:
 def test_showing_much_more_or_much_less_ends_the_trial(stage: Stage, rate: float, withdrawn: bool) -> None:
     step, sentence = _step(stage, 20, _side(0.1), _side(0.1, rate))
     assert ("times apart" in sentence) == withdrawn
-    assert step is Step.WITHDRAW or not withdrawn
+    assert step is (Step.TAKE_BACK if stage is Stage.CONTROL else Step.WITHDRAW) or not withdrawn
 
 
 def test_a_canary_as_good_is_promoted_once_it_had_its_time() -> None:
@@ -66,6 +68,32 @@ def test_a_canary_with_too_little_to_say_waits_and_goes_in_the_end() -> None:
     step, sentence = _step(Stage.CANARY, 600, champion, challenger)
     assert step is Step.WITHDRAW
     assert "could not prove itself" in sentence
+
+
+def test_a_champion_on_probation_waits_for_its_time_and_for_decisions_and_stays_in_the_end() -> None:
+    champion, control = _side(0.1, customers=20_000), _side(0.1, seed=2)
+    assert _step(Stage.CONTROL, 119, champion, control)[0] is Step.WAIT
+    assert _step(Stage.CONTROL, 120, champion, control)[0] is Step.CONFIRM
+    few = _side(0.1, customers=100, seed=2)
+    assert _step(Stage.CONTROL, 599, champion, few)[0] is Step.WAIT
+    assert _step(Stage.CONTROL, 600, champion, few)[0] is Step.CONFIRM
+
+
+def test_a_champion_that_is_worse_than_the_one_before_is_taken_back_before_its_time() -> None:
+    step, sentence = _step(Stage.CONTROL, 5, _side(0.1, customers=20_000), _side(0.2, customers=5000, seed=2))
+    assert step is Step.TAKE_BACK
+    assert "the one before" in sentence
+    better = _step(Stage.CONTROL, 5, _side(0.2, customers=20_000), _side(0.1, customers=5000, seed=2))
+    assert better[0] is Step.WAIT
+
+
+def test_an_equal_champion_is_hardly_ever_taken_back() -> None:
+    wrong = sum(
+        _step(Stage.CONTROL, 5, _side(0.1, seed=seed), _side(0.1, customers=1000, seed=seed + 1000))[0]
+        is Step.TAKE_BACK
+        for seed in range(200)
+    )
+    assert wrong <= 2  # 0.1 % of 200, four standard errors more
 
 
 def test_equal_models_are_seldom_called_worse() -> None:
