@@ -12,7 +12,7 @@ from devstack.jars import KAFKA, LOCK, SPARK, Jar, run_ivy, sha256
 from devstack.places import REPOSITORY
 
 _REQUIREMENTS: Final = REPOSITORY / "requirements"
-_EXTRAS: Final = ("decision", "enricher", "trainer", "sms", "devstack", "dev")
+_EXTRAS: Final = ("decision", "enricher", "trainer", "tracking", "sms", "devstack", "dev")
 _INPUTS: Final = ("build", "native", "uv", "peers-feast", "peers-mlserver")
 _HEADER: Final = (
     "# Written by `make locks` from ivy.xml: configuration, organisation, module, revision, SHA-256 of the jar.\n"

@@ -29,6 +29,8 @@ from services.trainer.registry import describe, list_versions
 from services.trainer.report import to_report
 from services.trainer.session import SparkUnavailable
 from services.trainer.settings import TrainerSettings
+from services.trainer.tracking import NotTracked, track
+from services.trainer.training import Outcome
 
 DONE: Final = 0
 FAILED: Final = 1
@@ -133,8 +135,28 @@ def _train(arguments: argparse.Namespace, around: Surroundings) -> Reply:
     outcome = run_train(arguments, around)
     if arguments.page is not None:
         arguments.page.write_text(to_page(outcome), encoding="utf-8")
-    complaints = tuple(f"refused: {sentence}" for sentence in outcome.chosen.verdict.refusals)
-    return Reply(DONE if outcome.published else REFUSED, to_report(outcome), complaints)
+    report = to_report(outcome)
+    complaints = [f"refused: {sentence}" for sentence in outcome.chosen.verdict.refusals]
+    complaints += _track(outcome, report, arguments, around.settings)
+    return Reply(DONE if outcome.published else REFUSED, report, tuple(complaints))
+
+
+def _track(
+    outcome: Outcome, report: dict[str, Any], arguments: argparse.Namespace, settings: TrainerSettings
+) -> list[str]:
+    """Hand the training to MLflow where that is wanted; a sentence where it did not work, which changes no exit code."""
+    if not settings.tracking_uri:
+        return []
+    files = {
+        "report.json": json.dumps(report, allow_nan=False, indent=1).encode(),
+        "page.html": to_page(outcome).encode(),
+        "model.onnx": outcome.chosen.model_file,
+    }
+    try:
+        track(settings.tracking_uri, settings.tracking_experiment, report, vars(arguments), files)
+    except NotTracked as error:
+        return [f"track: {error}"]
+    return []
 
 
 def _open_producer(settings: TrainerSettings) -> RecordProducer:

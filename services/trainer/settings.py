@@ -2,9 +2,10 @@
 
 from typing import ClassVar
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from interlude.servicekit.settings import ServiceSettings
+from services.trainer.tracking import is_installed
 
 
 class TrainerSettings(ServiceSettings):
@@ -33,6 +34,11 @@ class TrainerSettings(ServiceSettings):
     """More options for the JVM that Spark runs in, separated by blanks."""
     nice: int = Field(default=0, ge=0, le=19)
     """How far `train` and `audience` step back for others on the same machine, 19 the furthest."""
+    tracking_uri: str = ""
+    """Where MLflow keeps runs: every training becomes one. A server's address or a directory, as in "http://mlflow:5000" or
+    "file:/runs"; empty: none. Needs what requirements/tracking.txt installs."""
+    tracking_experiment: str = Field(default="interlude", min_length=1)
+    """MLflow's experiment that the runs belong to; made where there is none."""
     lake: str = ""
     """Where the lake is: a directory or any URL that Hadoop's file systems open; needed by `lake` and `train --lake`."""
     lake_trigger_seconds: float = Field(default=60.0, gt=0)
@@ -45,3 +51,10 @@ class TrainerSettings(ServiceSettings):
     """Size of the files that `lake compact` writes, roughly."""
     lake_grace_minutes: int = Field(default=60, ge=0)
     """How long `lake compact` leaves files that it replaced to those who may still be reading them."""
+
+    @field_validator("tracking_uri")
+    @classmethod
+    def _tracked_by_what_is_there(cls, uri: str) -> str:
+        if uri and not is_installed():
+            raise ValueError("MLflow is not installed: `pip install -r requirements/tracking.txt`, or leave it empty")
+        return uri

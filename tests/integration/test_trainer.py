@@ -297,9 +297,9 @@ def command_environment(tmp_path: Path) -> dict[str, str]:
     }
 
 
-def test_command_line_trains_publishes_and_promotes(tmp_path: Path) -> None:
+def test_command_line_trains_publishes_promotes_and_tracks(tmp_path: Path) -> None:
     write_libsvm(tmp_path / "rows.libsvm", 600)
-    environment = command_environment(tmp_path)
+    environment = command_environment(tmp_path) | {"TRAINER_TRACKING_URI": f"file:{tmp_path / 'runs'}"}
     options = [
         "train",
         "--features-file",
@@ -312,13 +312,18 @@ def test_command_line_trains_publishes_and_promotes(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "services.trainer", *options]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=200)
     assert done.returncode == 0, done.stderr
-    report = json.loads(done.stdout.splitlines()[-1])
+    report = json.loads(done.stdout)
     assert report["rows"] == 600
     assert report["gate"]["passed"]
     assert report["parity_max_abs"] <= 1e-5
     champion = ModelStore(str(tmp_path / "models")).champion()
     assert champion is not None
     assert champion.version == report["published"]
+    (model,) = (tmp_path / "runs").glob("*/*/artifacts/model.onnx")
+    (stored,) = (tmp_path / "models").glob("versions/*/model.onnx")
+    assert model.read_bytes() == stored.read_bytes()
+    assert json.loads(model.with_name("report.json").read_text()) == report
+    assert "<!doctype html>" in model.with_name("page.html").read_text()
 
 
 def test_a_session_answers_each_line_on_one_spark(tmp_path: Path) -> None:
