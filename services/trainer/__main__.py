@@ -27,7 +27,14 @@ def main() -> int:
     """Run the command of this process; returns its exit code."""
     arguments = build_parser().parse_args()
     around = _surroundings(needs_key=arguments.command != Command.LAKE)
-    if arguments.command in (Command.SESSION, Command.LOOP, Command.TRAIN, Command.AUDIENCE, Command.LAKE):
+    if arguments.command in (
+        Command.SESSION,
+        Command.LOOP,
+        Command.TRAIN,
+        Command.UPLIFT,
+        Command.AUDIENCE,
+        Command.LAKE,
+    ):
         os.nice(around.settings.nice)
     if arguments.command == Command.LOOP:
         return _loop(arguments, around)

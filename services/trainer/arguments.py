@@ -18,6 +18,7 @@ from services.trainer.lake.reading import Days
 from services.trainer.linear import Algorithm
 from services.trainer.splitting import Split
 from services.trainer.training import Request
+from services.trainer.uplifting import UpliftRequest
 
 
 class Command(StrEnum):
@@ -36,6 +37,7 @@ class Command(StrEnum):
     TRY = "try"
     WITHDRAW = "withdraw"
     LOOP = "loop"
+    UPLIFT = "uplift"
 
 
 HOUR_MS: Final = 3_600_000
@@ -63,6 +65,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_lake(
         commands.add_parser(Command.LAKE, help="Kafka's log as Parquet by day: write it, compact it, say what is there")
     )
+    _add_uplift(commands.add_parser(Command.UPLIFT, help="whether choosing by what the offer changes would sell more"))
     commands.add_parser(Command.SESSION, help="run the commands of standard input, one a line, on one Spark session")
     promote = commands.add_parser(Command.PROMOTE, help="make a version the champion")
     promote.add_argument("version")
@@ -113,6 +116,12 @@ def to_decision_rule(arguments: argparse.Namespace) -> DecisionRule:
     """The decisions of the lake that `train` was asked to use."""
     days = Days(arguments.since, arguments.until)
     return DecisionRule(arguments.campaign, round(arguments.attribution_hours * HOUR_MS), days)
+
+
+def to_uplift_request(arguments: argparse.Namespace) -> UpliftRequest:
+    """What `uplift` was asked for."""
+    split = Split(arguments.folds, arguments.seed)
+    return UpliftRequest(to_decision_rule(arguments), arguments.features, split, arguments.regularisation)
 
 
 def _add_train(parser: argparse.ArgumentParser) -> None:
@@ -197,6 +206,29 @@ def _add_fits(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--boosted-iterations", type=int, default=20, help="trees (default 20)")
     parser.add_argument("--seed", type=int, default=42, help="decides folds and resamples (default 42)")
+
+
+def _add_uplift(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--campaign", required=True, metavar="ID", help="the campaign that was decided on")
+    parser.add_argument("--lake", default="", metavar="URL", help="another lake than TRAINER_LAKE")
+    parser.add_argument("--since", type=_day, default="", metavar="DAY", help="decisions from this UTC day on")
+    parser.add_argument("--until", type=_day, default="", metavar="DAY", help="decisions up to this UTC day")
+    parser.add_argument(
+        "--attribution-hours", type=_positive, default=24.0, help="a conversion this long after a decision follows it"
+    )
+    parser.add_argument(
+        "--features",
+        type=_features,
+        default=STATE_FEATURE_NAMES,
+        metavar="NAMES",
+        help="what both models take, comma-separated; those of the champion have to be among them",
+    )
+    parser.add_argument(
+        "--folds", type=_folds, default=5, help="each is judged by models that did not see it (default 5)"
+    )
+    parser.add_argument("--regularisation", type=float, default=1e-3, help="of both models (default 0.001)")
+    parser.add_argument("--seed", type=int, default=42, help="decides the folds (default 42)")
+    _add_report(parser)
 
 
 def _add_loop(parser: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""The two commands that run Spark, from their arguments to their report."""
+"""The commands that run Spark (those of the lake apart), from their arguments to their report."""
 
 import argparse
 import time
@@ -13,7 +13,7 @@ from interlude.contacts.campaign import Campaign
 from interlude.contacts.campaign_file import read_campaigns
 from interlude.models.manifest import RefusedModel
 from interlude.models.store import ModelStore, StoredModel
-from services.trainer.arguments import HOUR_MS, to_decision_rule, to_request, to_row_rule
+from services.trainer.arguments import HOUR_MS, to_decision_rule, to_request, to_row_rule, to_uplift_request
 from services.trainer.audience import Audience, score_audience
 from services.trainer.dataset import TrainingSet, UnusableRows, read_features_file
 from services.trainer.decision_rows import read_decision_rows
@@ -21,14 +21,16 @@ from services.trainer.history import RowKind
 from services.trainer.lake.commands import require_lake
 from services.trainer.lake_rows import read_lake_rows
 from services.trainer.log_rows import read_log_rows
+from services.trainer.publishing import champion_of
 from services.trainer.settings import TrainerSettings
 from services.trainer.sms_requests import Mailing, Producer, write_requests
 from services.trainer.training import Outcome, Stopwatch, Trainer
+from services.trainer.uplifting import judge_uplift
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What both commands are given; `open_spark` lends a session for one of them."""
+    """What they are given; `open_spark` lends a session for one of them."""
 
     settings: TrainerSettings
     store: ModelStore
@@ -82,6 +84,15 @@ def run_audience(
             mailing = _mailing(arguments, champion.version, around.now_ms())
             written = write_requests(open_producer(), audience.members, mailing)
     return _audience_report(arguments, campaign, champion, audience, written, watch)
+
+
+def run_uplift(arguments: argparse.Namespace, around: Surroundings) -> dict[str, Any]:
+    """Judge whether choosing by uplift sells more. Raises `UnusableRows`, `NoLake`."""
+    lake, watch = arguments.lake or require_lake(around.settings), Stopwatch()
+    champion = champion_of(around.store, around.settings.model_private_key)
+    with watch.step("total"), around.open_spark() as spark:
+        report = judge_uplift(spark, lake, to_uplift_request(arguments), champion)
+    return report | {"seconds": watch.seconds}
 
 
 def _read(spark: SparkSession, arguments: argparse.Namespace, around: Surroundings) -> TrainingSet:

@@ -20,7 +20,7 @@ from interlude.servicekit.lifecycle import stop_on_signals
 from interlude.servicekit.producing import RecordProducer
 from services.trainer.arguments import Command
 from services.trainer.card import model_card
-from services.trainer.commands import NoSuchAudience, Surroundings, run_audience, run_train
+from services.trainer.commands import NoSuchAudience, Surroundings, run_audience, run_train, run_uplift
 from services.trainer.comparing import compare
 from services.trainer.dataset import UnusableRows
 from services.trainer.lake.commands import LakeSurroundings, NoLake, run_lake
@@ -98,6 +98,8 @@ def _run(command: Command, arguments: argparse.Namespace, around: Surroundings) 
         return _train(arguments, around)
     if command is Command.AUDIENCE:
         return Reply(DONE, run_audience(arguments, around, partial(_open_producer, around.settings)))
+    if command is Command.UPLIFT:
+        return Reply(DONE, run_uplift(arguments, around))
     if command is Command.LAKE:
         lake = LakeSurroundings(around.settings, around.now_ms, around.open_spark, stop_on_signals)
         return Reply(DONE, run_lake(arguments, lake))

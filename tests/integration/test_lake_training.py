@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,8 +19,11 @@ from devstack.jars import connector_jars
 from devstack.spark_cluster import SparkCluster
 from interlude.events.topics import Topic
 from interlude.features.schema import SCHEMA_VERSION
+from interlude.models.store import ModelStore
 from interlude.v1 import decision_pb2 as pb
 from interlude.v1 import events_pb2
+from services.trainer.arguments import build_parser, to_uplift_request
+from services.trainer.commands import Surroundings
 from services.trainer.dataset import TrainingSet, UnusableRows
 from services.trainer.decision_rows import DecisionRule, read_decision_rows, read_decisions
 from services.trainer.history import RowKind, RowRule
@@ -28,9 +32,13 @@ from services.trainer.lake.reading import Days
 from services.trainer.lake.tables import AD_EVENTS, DECISIONS, Table
 from services.trainer.lake_rows import read_lake_rows
 from services.trainer.log_rows import read_log_rows
+from services.trainer.replies import reply_to
 from services.trainer.session import spark_session
+from services.trainer.settings import TrainerSettings
+from services.trainer.uplifting import judge_uplift
 from tests.integration.lake_scene import CAMPAIGN, DAY_MS, NOON_MS, Log, listen, profile
 from tests.integration.test_lake import stream_once
+from tests.models import KEYS, ModelSpec, publish
 
 pytestmark = pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas:FutureWarning")
 
@@ -175,6 +183,62 @@ def test_rows_that_contradict_time_are_left_out_and_many_refused(spark: SparkSes
     write_rows(tmp_path / "many", AD_EVENTS, outcomes)
     with pytest.raises(UnusableRows, match="1 of 52 shown decisions are outcome_before_decision"):
         read_decision_rows(spark, str(tmp_path / "many"), DecisionRule(CAMPAIGN, HOUR_MS))
+
+
+def persuaded(number: int, generator: np.random.Generator) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """A decision and its outcomes: odd listeners (feature 4 is 1) take the offer by themselves, even ones where they are shown it.
+
+    e = 1 and h = 0.5: showing has a chance of one half on both sides of the threshold, and odd ones are above it.
+    """
+    sure, shown = number % 2 == 1, bool(generator.random() < 0.5)
+    reasons = {(True, True): pb.REASON_SHOW, (False, True): pb.REASON_EXPLORED}
+    reason = reasons.get((sure, shown), pb.REASON_HOLDOUT)
+    features = [0.25, 0.25, 0.25, 0.25, float(sure), float(generator.random())]
+    row = decided(number, reason, propensity=0.5, features=features)
+    takes = bool(generator.random() < (0.4 if sure else 0.25 if shown else 0.02))
+    taken = {**outcome(number, 1000, events_pb2.AD_EVENT_KIND_CONVERSION), "decision_id": ""}
+    return row, [taken] * takes
+
+
+def test_uplift_is_judged_by_what_was_explored_and_held_out(spark: SparkSession, tmp_path: Path) -> None:
+    generator = np.random.default_rng(11)
+    written, outcomes = zip(*(persuaded(number, generator) for number in range(1, 4001)), strict=True)
+    write_rows(tmp_path / "lake", DECISIONS, list(written))
+    write_rows(tmp_path / "lake", AD_EVENTS, [row for rows_of_one in outcomes for row in rows_of_one])
+    store = ModelStore(str(tmp_path / "models"))
+    settings = TrainerSettings(model_store="-", model_private_key=KEYS.model_private_key, lake=str(tmp_path / "lake"))
+    around = Surroundings(settings, store, KEYS.model_public_key, lambda: NOON_MS, lambda: nullcontext(spark))
+    arguments = build_parser().parse_args(["uplift", "--campaign", CAMPAIGN, "--folds", "2"])
+
+    chosen_by_clicks = publish(store, ModelSpec(intercept=-5.0, coefficients=(0, 0, 0, 0, 10.0, 0)))
+    store.promote(chosen_by_clicks)
+    reply = reply_to(arguments, around)
+    assert (reply.exit_code, reply.complaints) == (0, ())
+    report = reply.document
+    assert report["better"], report["sentence"]
+    assert f"is better than champion {chosen_by_clicks}" in report["sentence"]
+    # Both show to a half: the persuaded ones in place of the sure ones, 0.23 conversions each.
+    assert report["comparison"]["gain"]["low"] < 0.115 < report["comparison"]["gain"]["high"]
+    assert report["effect"]["low"] < 0.115 < report["effect"]["high"]
+    assert report["conversions"]["shown"] > report["conversions"]["not shown"] > 300
+    assert report["groups"][-1]["seen"]["low"] > 0.15
+
+    store.promote(publish(store, ModelSpec(intercept=5.0, coefficients=(0, 0, 0, 0, -10.0, 0))))
+    report = reply_to(arguments, around).document
+    assert not report["better"], "the champion chooses the same listeners already"
+
+
+def test_uplift_needs_conversions_of_both_kinds(spark: SparkSession, tmp_path: Path) -> None:
+    write_rows(tmp_path / "lake", DECISIONS, [decided(1), decided(2), decided(6, pb.REASON_HOLDOUT)])
+    write_rows(tmp_path / "lake", AD_EVENTS, [outcome(1, 1000, events_pb2.AD_EVENT_KIND_CONVERSION)])
+    request = to_uplift_request(build_parser().parse_args(["uplift", "--campaign", CAMPAIGN]))
+    with pytest.raises(
+        UnusableRows, match="1 conversions followed the 2 decisions that could have gone either way and were shown"
+    ):
+        judge_uplift(spark, str(tmp_path / "lake"), request, None)
+    other = to_uplift_request(build_parser().parse_args(["uplift", "--campaign", "another"]))
+    with pytest.raises(UnusableRows, match="nothing was explored, and nothing held out"):
+        judge_uplift(spark, str(tmp_path / "lake"), other, None)
 
 
 @pytest.mark.timeout(600)
