@@ -3,6 +3,10 @@
     python -m bench.folding [--profile]
 
 No Kafka: records lie in memory, as librdkafka would hand them over. CPU time, not wall clock: it is the same on a busy machine.
+
+A listener who is in a batch several times is read, encoded and written once, so it matters how many there are: events of
+`CUSTOMERS` listeners at random, as in `bench.freshness`; and, as `alone_us`, every event of a batch of another listener, which is
+the dearest.
 """
 
 import argparse
@@ -63,11 +67,17 @@ class NoOutbox:
 
 
 def measure(events: int = EVENTS, profiler: cProfile.Profile | None = None) -> dict[str, Figure]:
-    """`event_us` of CPU in the enricher's thread, and of it per step; `events_per_cpu_second` is what that makes."""
+    """`event_us` of CPU in the enricher's thread, and of it per step; `events_per_cpu_second` is what that makes; `alone_us`."""
+    figures = _measure(events, CUSTOMERS, profiler)
+    alone = _measure(events, events, None)["event_us"]
+    return figures | {"alone_us": alone}
+
+
+def _measure(events: int, customers: int, profiler: cProfile.Profile | None) -> dict[str, Figure]:
     source = random.Random(_SEED)
-    records = list(_records(source, events))
+    records = list(_records(source, events, customers))
     with _redis() as client:
-        _fill(client, source)
+        _fill(client, source, customers)
         metrics = EnricherMetrics()
         limit = DeadLetterLimit(1.0, window_records=BATCH, minimum_records=BATCH)
         store = StateStore(client, CurrentGeneration(client))
@@ -84,9 +94,8 @@ def measure(events: int = EVENTS, profiler: cProfile.Profile | None = None) -> d
         if profiler is not None:
             profiler.disable()
         taken = time.thread_time() - began
-    return _figures(
-        taken, {step: value - before[step] for step, value in _step_seconds(metrics).items()}, events - BATCH
-    )
+    steps = {step: value - before[step] for step, value in _step_seconds(metrics).items()}
+    return _figures(taken, steps, events - BATCH, customers)
 
 
 def main() -> None:
@@ -107,9 +116,9 @@ def main() -> None:
         profiler.print_stats("tottime")
 
 
-def _figures(taken: float, steps: dict[str, float], events: int) -> dict[str, Figure]:
+def _figures(taken: float, steps: dict[str, float], events: int, customers: int) -> dict[str, Figure]:
     under = (
-        f"CPU of the enricher's thread, {events:,} events of {CUSTOMERS:,} customers with {LISTENS_KEPT} kept listens each, "
+        f"CPU of the enricher's thread, {events:,} events of {customers:,} customers with {LISTENS_KEPT} kept listens each, "
         f"batches of {BATCH}, Redis beside it, without Kafka's client"
     )
     figures = {"event_us": Figure(_us(taken, events), "µs", under)}
@@ -131,10 +140,11 @@ def _batches(records: Sequence[Message]) -> Iterator[Sequence[Message]]:
         yield records[start : start + BATCH]
 
 
-def _records(source: random.Random, count: int) -> Iterator[Message]:
-    """What live traffic brings: mostly listens, of customers at random, each newer than all before."""
+def _records(source: random.Random, count: int, customers: int) -> Iterator[Message]:
+    """What live traffic brings: mostly listens, each newer than all before, of customers at random; one of each where there are as
+    many customers."""
     for offset in range(1, count + 1):
-        customer_id = source.randrange(CUSTOMERS)
+        customer_id = offset - 1 if customers == count else source.randrange(customers)
         at_ms = _NOW_MS - (count - offset) * 10
         is_ad_event = source.random() < _AD_EVENTS_SHARE
         event = _ad_event(source, customer_id, at_ms) if is_ad_event else _listen(source, customer_id, at_ms)
@@ -187,9 +197,9 @@ def _redis() -> Iterator["redis.Redis"]:
             server.process.terminate()
 
 
-def _fill(client: "redis.Redis", source: random.Random) -> None:
+def _fill(client: "redis.Redis", source: random.Random, customers: int) -> None:
     pipeline = client.pipeline(transaction=False)
-    for customer_id in range(CUSTOMERS):
+    for customer_id in range(customers):
         state = _state(source)
         pipeline.set(state_key(customer_id), encode_state(state))
         pipeline.set(hot_key(customer_id), encode_hot(state))

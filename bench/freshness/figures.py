@@ -10,6 +10,7 @@ from bench.freshness.runs import Run
 from bench.freshness.sizes import Sizes
 from bench.freshness.spark_ways import Way
 from bench.freshness.throughput import Rounds, Throughput
+from services.enricher.settings import EnricherSettings
 
 _P50: Final = Goal(Relation.AT_MOST, 3)
 _P99: Final = Goal(Relation.AT_MOST, 20)
@@ -71,7 +72,8 @@ def _of_spark(name: str, under: str, ours: Run, theirs: Run) -> list[Finding]:
 def throughput_findings(sizes: Sizes, rounds: Rounds) -> list[Finding]:
     """How many events a second, and what they cost."""
     load = (
-        f"a backlog of {sizes.backlog:,} events of {sizes.customers:,} listeners with 100 kept listens, 2 % ad events"
+        f"a backlog of {sizes.backlog:,} events of {sizes.customers:,} listeners with 100 kept listens, 2 % ad events; who is in a "
+        f"batch several times is written once: batches of up to {EnricherSettings.model_fields['batch_records'].default:,}"
     )
     ratios = [two.per_second / one.per_second for one, two in zip(rounds.one, rounds.two, strict=True)]
     return [

@@ -31,7 +31,7 @@ class EnricherMetrics:
         self.batch_records = Histogram(
             "interlude_enricher_batch_records",
             "Records handled at once. When it stays at the setting's limit: the enricher is catching up.",
-            buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000),
+            buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000),
             registry=self.registry,
         )
         self.step_seconds = Histogram(

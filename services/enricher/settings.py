@@ -19,8 +19,9 @@ class EnricherSettings(ServiceSettings):
     """Redis that holds states and features, "redis://host:port/db"."""
     group_id: str = Field(default="enricher", pattern="^[a-z0-9._-]{1,100}$")
     """Consumer group; also part of the names of the dead-letter topics."""
-    batch_records: int = Field(default=1000, ge=1, le=10_000)
-    """Most records handled between two writes to Redis."""
+    batch_records: int = Field(default=10_000, ge=1, le=20_000)
+    """Most records handled between two writes to Redis. A batch is what is there: one record, or this many where a backlog is
+    worked off, which takes a third of a second. Whoever is in it several times is read and written once: most of the work."""
     session_timeout_ms: int = Field(default=10_000, ge=1000, le=300_000)
     """How long the partitions of an enricher that was killed wait for it before others take them over. With the protocol
     `consumer` the group's own `consumer.session.timeout.ms` in Kafka says it, and this is not used."""

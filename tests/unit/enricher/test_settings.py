@@ -14,7 +14,7 @@ GOOD = {
 
 def test_three_variables_are_enough() -> None:
     settings = load_settings(EnricherSettings, GOOD)
-    assert (settings.group_id, settings.batch_records) == ("enricher", 1000)
+    assert (settings.group_id, settings.batch_records) == ("enricher", 10_000)
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ def test_three_variables_are_enough() -> None:
         ("ENRICHER_GROUP_ID", "Enricher!"),
         ("ENRICHER_GROUP_ID", ""),
         ("ENRICHER_BATCH_RECORDS", "0"),
-        ("ENRICHER_BATCH_RECORDS", "10001"),
+        ("ENRICHER_BATCH_RECORDS", "20001"),
         ("ENRICHER_SESSION_TIMEOUT_MS", "999"),
         ("ENRICHER_REDIS_TIMEOUT_MS", "9"),
         ("ENRICHER_FLUSH_TIMEOUT_MS", "99"),
