@@ -32,7 +32,7 @@ from interlude.features.schema import CONTACTS_KEPT, LISTENS_KEPT
 from interlude.features.state import NOTHING_APPLIED, AdEvents, Level, ListenerState, Listens, Profile, hash_id
 from interlude.servicekit.dead_letter_limit import DeadLetterLimit
 from interlude.servicekit.lifecycle import collect_rarely
-from interlude.servicekit.redis import connect
+from interlude.servicekit.redis import ConnectionPerThread, connect
 from interlude.v1 import events_pb2 as pb
 from services.enricher.generation import CurrentGeneration
 from services.enricher.handler import EnricherHandler
@@ -51,6 +51,7 @@ _CAMPAIGNS: Final = ("spring", "autumn")
 _ZONES: Final = ("America/Chicago", "Europe/Berlin", "")
 _AD_EVENTS_SHARE: Final = 0.04
 _SOURCE: Final = "bench"
+_TIMEOUT_MS: Final = 10_000
 
 
 class NoOutbox:
@@ -76,11 +77,11 @@ def measure(events: int = EVENTS, profiler: cProfile.Profile | None = None) -> d
 def _measure(events: int, customers: int, profiler: cProfile.Profile | None) -> dict[str, Figure]:
     source = random.Random(_SEED)
     records = list(_records(source, events, customers))
-    with _redis() as client:
+    with _redis() as (client, states):
         _fill(client, source, customers)
         metrics = EnricherMetrics()
         limit = DeadLetterLimit(1.0, window_records=BATCH, minimum_records=BATCH)
-        store = StateStore(client, CurrentGeneration(client))
+        store = StateStore(states, CurrentGeneration(client))
         handler = EnricherHandler(store, NoOutbox(), metrics, limit, lambda: _NOW_MS, seconds=time.thread_time)
         for batch in _batches(records[:BATCH]):
             handler.handle(batch)  # whatever is only done once
@@ -185,14 +186,14 @@ def _ad_event(source: random.Random, customer_id: int, at_ms: int) -> pb.AdEvent
 
 
 @contextmanager
-def _redis() -> Iterator["redis.Redis"]:
+def _redis() -> Iterator[tuple["redis.Redis", ConnectionPerThread]]:
     with tempfile.TemporaryDirectory() as directory:
         server = RedisServer(Path(directory) / "redis", Path(directory))
         try:
             server.process.start()
             server.process.wait_ready(server.ready, READY_TIMEOUT_S)
-            with connect(server.url, timeout_ms=10_000, single_connection=True) as client:
-                yield client
+            with connect(server.url, timeout_ms=_TIMEOUT_MS, single_connection=True) as client:
+                yield client, ConnectionPerThread(server.url, timeout_ms=_TIMEOUT_MS)
         finally:
             server.process.terminate()
 

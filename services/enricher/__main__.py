@@ -5,7 +5,6 @@ import sys
 import threading
 import time
 
-import redis
 import structlog
 
 from interlude.events.topics import PARTITIONER, Topic
@@ -18,7 +17,7 @@ from interlude.servicekit.group_offsets import GroupOffsets
 from interlude.servicekit.lifecycle import collect_rarely, refuse_to_start, stop_on_signals
 from interlude.servicekit.logs import configure_logs
 from interlude.servicekit.producing import RecordProducer
-from interlude.servicekit.redis import await_redis, connect
+from interlude.servicekit.redis import ConnectionPerThread, await_redis, connect
 from interlude.servicekit.settings import InvalidSettings, load_settings
 from interlude.servicekit.telemetry import Health, TelemetryServer
 from services.enricher.commands import run_command
@@ -35,7 +34,6 @@ SERVICE = "enricher"
 def build_loop(
     settings: EnricherSettings,
     current: CurrentGeneration,
-    client: "redis.Redis",
     metrics: EnricherMetrics,
     health: Health,
 ) -> ConsumerLoop:
@@ -48,7 +46,7 @@ def build_loop(
         on_undelivered=lambda topic: metrics.undelivered.labels(topic).inc(),
     )
     handler = EnricherHandler(
-        StateStore(client, current),
+        StateStore(ConnectionPerThread(settings.redis_url, timeout_ms=settings.redis_timeout_ms), current),
         KafkaOutbox(producer, DeadLetters(producer, settings.group_id), settings.flush_timeout_ms),
         metrics,
         DeadLetterLimit(
@@ -99,7 +97,7 @@ def run_service(settings: EnricherSettings, stop: threading.Event) -> None:
         await_redis(client, stop, health)
         current = CurrentGeneration(client, metrics.generation.set)
         await_generation(settings, current, health, stop)
-        build_loop(settings, current, client, metrics, health).run(stop)
+        build_loop(settings, current, metrics, health).run(stop)
     except (UnequalPartitions, OtherSchema) as error:
         refuse_to_start(SERVICE, error)
     finally:

@@ -9,9 +9,11 @@ import redis
 
 from interlude.servicekit.bounded_reading import BoundedReader
 from interlude.servicekit.group_offsets import Committed, GroupOffsets
+from interlude.servicekit.redis import ConnectionPerThread
 from services.enricher.claim import claim
 from services.enricher.rebuilding import Rebuild, RebuildFailed
 from services.enricher.settings import EnricherSettings
+from services.enricher.store import StateStore
 
 
 def rebuild(
@@ -30,7 +32,8 @@ def rebuild(
         held = claim(client, _highest(committed.values()), time.time_ns() // 1_000_000, stop)
         try:
             reader = BoundedReader(settings.kafka_bootstrap, "enricher-rebuild", places)
-            _run(Rebuild(client, group, held, reader, stop), verify=verify)
+            connection = ConnectionPerThread(settings.redis_url, timeout_ms=settings.redis_timeout_ms)
+            _run(Rebuild(client, StateStore(connection, held), group, held, reader, stop), verify=verify)
             reader.close()
         finally:
             held.release()

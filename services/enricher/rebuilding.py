@@ -22,9 +22,8 @@ from interlude.servicekit.group_offsets import GroupOffsets
 from interlude.servicekit.records import Place
 from services.enricher.claim import Claim
 from services.enricher.folding import FoldedArrivals
-from services.enricher.handler import EnricherHandler
+from services.enricher.handler import EnricherHandler, States
 from services.enricher.metrics import EnricherMetrics
-from services.enricher.store import StateStore
 from services.enricher.sweeping import sweep
 from services.enricher.verifying import Comparison, compare
 
@@ -96,8 +95,15 @@ class Rebuild:
     """One rebuild under a held claim. Raises `Unavailable`, `AnotherRebuild`, `RebuildFailed`."""
 
     def __init__(
-        self, client: "redis.Redis", group: GroupOffsets, claim: Claim, reader: BoundedReader, stop: threading.Event
+        self,
+        client: "redis.Redis",
+        states: States,
+        group: GroupOffsets,
+        claim: Claim,
+        reader: BoundedReader,
+        stop: threading.Event,
     ) -> None:
+        """`states` are those of the claim's generation."""
         self._client = client
         self._group = group
         self._claim = claim
@@ -109,7 +115,7 @@ class Rebuild:
         self._seen: dict[Place, int] = {}
         self.summary: Final = Summary(generation=claim.number, replaced=claim.replaced.number)
         self._handler = EnricherHandler(
-            StateStore(client, claim),
+            states,
             CountingOutbox(self.summary),
             EnricherMetrics(),
             # What cannot be taken was dealt with when it was first read.

@@ -5,7 +5,6 @@ from importlib.resources import files
 from itertools import islice
 from typing import Final, NamedTuple, NoReturn, Protocol, cast
 
-import redis
 from redis.exceptions import NoScriptError, RedisError
 
 from interlude.features.codec import (
@@ -19,6 +18,8 @@ from interlude.features.codec import (
 )
 from interlude.features.state import NEVER_ERASED, NO_OFFSETS, ListenerState
 from interlude.servicekit.errors import Unavailable
+from interlude.servicekit.redis import ConnectionPerThread
+from interlude.servicekit.round_trips import Argument
 
 _WRITE: Final = files("services.enricher").joinpath("write_states.lua").read_text()
 _CUSTOMERS_PER_CALL: Final = 250
@@ -55,10 +56,10 @@ class StateStore:
     """States by customer. Raises `Unavailable` while Redis does not answer, `CorruptValue` for bytes that are not ours, and what
     the `fence` raises where it is broken."""
 
-    def __init__(self, client: "redis.Redis", fence: Fence) -> None:
-        self._client = client
+    def __init__(self, redis: ConnectionPerThread, fence: Fence) -> None:
+        self._redis = redis
         self._fence = fence
-        self._sha = ""
+        self._sha = b""
 
     def read(self, customer_ids: Sequence[int]) -> dict[int, ListenerState]:
         """The state of every customer; the empty state where there is none."""
@@ -67,9 +68,9 @@ class StateStore:
         remaining = iter(customer_ids)
         try:
             while chunk := list(islice(remaining, _CUSTOMERS_PER_CALL)):
-                values = self._client.mget([state_key(customer_id, number) for customer_id in chunk])
+                values = self._redis.call("MGET", *(state_key(customer_id, number) for customer_id in chunk))
                 for customer_id, value in zip(chunk, values, strict=True):
-                    states[customer_id] = decode_state(cast("bytes | None", value))
+                    states[customer_id] = decode_state(value)
         except RedisError as error:
             raise Unavailable(f"Redis does not read: {type(error).__name__}") from error
         return states
@@ -88,20 +89,21 @@ class StateStore:
     def _write(self, chunk: Sequence[tuple[int, Change]]) -> list[int]:
         number = self._fence.number
         keys = [self._fence.key]
-        arguments: list[bytes | int] = [self._fence.value, HEADER_BYTES]
+        arguments: list[Argument] = [self._fence.value, HEADER_BYTES]
         for customer_id, (before, after) in chunk:
             keys += (state_key(customer_id, number), hot_key(customer_id, number))
             arguments += (_expected(before), encode_state(after), _hot(after))
         try:
-            if not self._sha:
-                self._sha = self._client.script_load(_WRITE)
-            places = self._client.evalsha(self._sha, len(keys), *keys, *arguments)
+            places = self._redis.call("EVALSHA", self._sha or self._load(), len(keys), *keys, *arguments)
         except NoScriptError:
-            self._sha = self._client.script_load(_WRITE)
-            places = self._client.evalsha(self._sha, len(keys), *keys, *arguments)
+            places = self._redis.call("EVALSHA", self._load(), len(keys), *keys, *arguments)
         if places is None:
             self._fence.broken()
         return list(places)
+
+    def _load(self) -> bytes:
+        self._sha = cast(bytes, self._redis.call("SCRIPT", "LOAD", _WRITE))
+        return self._sha
 
 
 def _expected(before: ListenerState) -> bytes:

@@ -12,7 +12,7 @@ from interlude.features.codec import CorruptValue, encode_hot, encode_state
 from interlude.features.fold import advance, fold
 from interlude.features.state import Erasure, Listen, ListenerState, Stream
 from interlude.servicekit.errors import Unavailable
-from interlude.servicekit.redis import connect
+from interlude.servicekit.redis import ConnectionPerThread, connect
 from services.enricher.store import Change, StateStore
 from tests.integration.enricher_scene import empty, redis_url
 
@@ -27,6 +27,12 @@ def client(stack: Stack) -> Iterator["redis.Redis"]:
     empty(stack, DATABASE)
     with connect(redis_url(stack, DATABASE), timeout_ms=500, single_connection=True) as connected:
         yield connected
+
+
+@pytest.fixture
+def states(stack: Stack, client: "redis.Redis") -> ConnectionPerThread:  # noqa: ARG001 (it empties the database)
+    """What a store is given, to the same database."""
+    return ConnectionPerThread(redis_url(stack, DATABASE), timeout_ms=500)
 
 
 class Broken(Exception):
@@ -59,22 +65,24 @@ TWO = _after(ONE, 1)
 OTHER = _after(NOTHING, 5)
 
 
-def test_what_is_written_is_read_and_lies_under_both_keys(client: "redis.Redis") -> None:
-    store = StateStore(client, FENCE)
+def test_what_is_written_is_read_and_lies_under_both_keys(client: "redis.Redis", states: ConnectionPerThread) -> None:
+    store = StateStore(states, FENCE)
     assert store.write({1: Change(NOTHING, ONE)}) == []
     assert store.read([1, 2]) == {1: ONE, 2: NOTHING}
     assert client.mget("s:{1}", "f:{1}") == [encode_state(ONE), encode_hot(ONE)]
     assert client.dbsize() == 2
 
 
-def test_more_customers_than_one_call_takes_are_all_written(client: "redis.Redis") -> None:
-    store = StateStore(client, FENCE)
+def test_more_customers_than_one_call_takes_are_all_written(states: ConnectionPerThread) -> None:
+    store = StateStore(states, FENCE)
     assert store.write({customer_id: Change(NOTHING, ONE) for customer_id in MANY}) == []
     assert store.read(list(MANY)) == dict.fromkeys(MANY, ONE)
 
 
-def test_a_state_that_somebody_wrote_meanwhile_is_left_as_it_is(client: "redis.Redis") -> None:
-    store = StateStore(client, FENCE)
+def test_a_state_that_somebody_wrote_meanwhile_is_left_as_it_is(
+    client: "redis.Redis", states: ConnectionPerThread
+) -> None:
+    store = StateStore(states, FENCE)
     theirs = [3, 251, 599]
     store.write({customer_id: Change(NOTHING, OTHER) for customer_id in theirs})
     assert store.write({customer_id: Change(NOTHING, ONE) for customer_id in MANY}) == theirs
@@ -82,16 +90,16 @@ def test_a_state_that_somebody_wrote_meanwhile_is_left_as_it_is(client: "redis.R
     assert client.get("f:{3}") == encode_hot(OTHER)
 
 
-def test_a_state_that_vanished_meanwhile_is_not_written(client: "redis.Redis") -> None:
-    store = StateStore(client, FENCE)
+def test_a_state_that_vanished_meanwhile_is_not_written(client: "redis.Redis", states: ConnectionPerThread) -> None:
+    store = StateStore(states, FENCE)
     store.write({1: Change(NOTHING, ONE)})
     client.flushdb()
     assert store.write({1: Change(ONE, TWO)}) == [1]
     assert client.dbsize() == 0
 
 
-def test_an_old_writer_cannot_go_back(client: "redis.Redis") -> None:
-    store = StateStore(client, FENCE)
+def test_an_old_writer_cannot_go_back(states: ConnectionPerThread) -> None:
+    store = StateStore(states, FENCE)
     store.write({1: Change(NOTHING, ONE)})
     store.write({1: Change(ONE, TWO)})
     assert store.write({1: Change(NOTHING, ONE)}) == [1]
@@ -99,22 +107,22 @@ def test_an_old_writer_cannot_go_back(client: "redis.Redis") -> None:
     assert store.read([1]) == {1: TWO}
 
 
-def test_a_script_that_redis_forgot_is_loaded_again(client: "redis.Redis") -> None:
-    store = StateStore(client, FENCE)
+def test_a_script_that_redis_forgot_is_loaded_again(client: "redis.Redis", states: ConnectionPerThread) -> None:
+    store = StateStore(states, FENCE)
     store.write({1: Change(NOTHING, ONE)})
     client.script_flush()
     assert store.write({1: Change(ONE, TWO)}) == []
     assert store.read([1]) == {1: TWO}
 
 
-def test_a_value_that_is_not_ours_is_refused(client: "redis.Redis") -> None:
+def test_a_value_that_is_not_ours_is_refused(client: "redis.Redis", states: ConnectionPerThread) -> None:
     client.set("s:{1}", b"\x63not ours")
     with pytest.raises(CorruptValue):
-        StateStore(client, FENCE).read([1])
+        StateStore(states, FENCE).read([1])
 
 
-def test_a_redis_that_stands_still_is_unavailable_and_loses_no_step(stack: Stack, client: "redis.Redis") -> None:
-    store = StateStore(client, FENCE)
+def test_a_redis_that_stands_still_is_unavailable_and_loses_no_step(stack: Stack, states: ConnectionPerThread) -> None:
+    store = StateStore(states, FENCE)
     store.write({1: Change(NOTHING, ONE)})
     stack.pause(Part.REDIS)
     try:
@@ -129,32 +137,36 @@ def test_a_redis_that_stands_still_is_unavailable_and_loses_no_step(stack: Stack
     assert store.read([1]) == {1: TWO}
 
 
-def test_nothing_is_written_behind_a_broken_fence(client: "redis.Redis") -> None:
+def test_nothing_is_written_behind_a_broken_fence(client: "redis.Redis", states: ConnectionPerThread) -> None:
     client.set("fence", b"theirs")
     for value in (b"", b"ours", b"their"):
         with pytest.raises(Broken):
-            StateStore(client, Fence(value=value)).write({1: Change(NOTHING, ONE)})
+            StateStore(states, Fence(value=value)).write({1: Change(NOTHING, ONE)})
     assert client.keys() == [b"fence"]
-    assert StateStore(client, Fence(value=b"theirs")).write({1: Change(NOTHING, ONE)}) == []
+    assert StateStore(states, Fence(value=b"theirs")).write({1: Change(NOTHING, ONE)}) == []
 
 
-def test_a_fence_that_must_hold_something_is_broken_where_there_is_nothing(client: "redis.Redis") -> None:
+def test_a_fence_that_must_hold_something_is_broken_where_there_is_nothing(
+    client: "redis.Redis", states: ConnectionPerThread
+) -> None:
     with pytest.raises(Broken):
-        StateStore(client, Fence(value=b"ours")).write({1: Change(NOTHING, ONE)})
+        StateStore(states, Fence(value=b"ours")).write({1: Change(NOTHING, ONE)})
     assert client.dbsize() == 0
 
 
-def test_generations_lie_beside_one_another(client: "redis.Redis") -> None:
-    StateStore(client, FENCE).write({1: Change(NOTHING, ONE)})
-    later = StateStore(client, Fence(number=7))
+def test_generations_lie_beside_one_another(client: "redis.Redis", states: ConnectionPerThread) -> None:
+    StateStore(states, FENCE).write({1: Change(NOTHING, ONE)})
+    later = StateStore(states, Fence(number=7))
     assert later.read([1]) == {1: NOTHING}
     assert later.write({1: Change(NOTHING, TWO)}) == []
-    assert (StateStore(client, FENCE).read([1]), later.read([1])) == ({1: ONE}, {1: TWO})
+    assert (StateStore(states, FENCE).read([1]), later.read([1])) == ({1: ONE}, {1: TWO})
     assert sorted(client.scan_iter()) == [b"f7:{1}", b"f:{1}", b"s7:{1}", b"s:{1}"]
 
 
-def test_of_an_erased_customer_the_state_alone_is_kept_until_something_happens_again(client: "redis.Redis") -> None:
-    store = StateStore(client, FENCE)
+def test_of_an_erased_customer_the_state_alone_is_kept_until_something_happens_again(
+    client: "redis.Redis", states: ConnectionPerThread
+) -> None:
+    store = StateStore(states, FENCE)
     erased = fold(ONE, Erasure(1_800_000_000_000)).state
     store.write({1: Change(NOTHING, ONE)})
     store.write({1: Change(ONE, advance(erased, Stream.CUSTOMERS, 0))})
