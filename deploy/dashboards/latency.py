@@ -84,6 +84,16 @@ _DECISION: Final = Row(
             ),
         ),
         Panel(
+            "Model on trial",
+            "Share of listeners that another model than the champion decides for, by its stage: a canary, or the champion before "
+            "as control. And versions that were taken back: when that rises, follow the runbook ModelTakenBack.",
+            Unit.COUNT,
+            (
+                Query("max by (stage, version) (interlude_decision_candidate_share)", "{{stage}} {{version}}"),
+                Query("max(interlude_decision_models_barred)", "taken back"),
+            ),
+        ),
+        Panel(
             "Feature age",
             "Age of the newest listen that an answer knew of. A listener who comes back after a week is old by right; when p50 "
             "rises for all, the enricher is behind.",

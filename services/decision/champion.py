@@ -51,13 +51,16 @@ class ChampionWatcher:
         on_loaded: Callable[[str], None],
         on_refused: Callable[[str], None],
         on_trial: Callable[[Trial | None], None] = lambda _trial: None,
+        on_barred: Callable[[int], None] = lambda _versions: None,
     ) -> None:
-        """`on_loaded(version)` and `on_refused(check)` report what became of champions, `on_trial` every change of the trial."""
+        """`on_loaded(version)` and `on_refused(check)` report what became of champions, `on_trial` every change of the trial,
+        `on_barred` at every look how many versions were taken back for good."""
         self._store = store
         self._public_key_base64 = public_key_base64
         self._on_loaded = on_loaded
         self._on_refused = on_refused
         self._on_trial = on_trial
+        self._on_barred = on_barred
         self._roster = Roster()
         self._polls_since_refusal: dict[str, int] = {}
         """By version, of those that the pointer names and that were refused."""
@@ -87,6 +90,7 @@ class ChampionWatcher:
             return
         if named is None:
             return
+        self._on_barred(len(named.barred))
         candidate = named.candidate
         names = {named.version, candidate.version if candidate else ""}
         self._polls_since_refusal = {name: polls for name, polls in self._polls_since_refusal.items() if name in names}

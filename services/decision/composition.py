@@ -69,6 +69,7 @@ def compose(settings: DecisionSettings, metrics: DecisionMetrics) -> DecisionPar
         metrics.model_loaded,
         metrics.model_refused,
         metrics.trial.trial,
+        metrics.trial.barred,
     )
     connections = ConnectionPerThread(settings.redis_url, timeout_ms=settings.redis_timeout_ms)
     budgets = BudgetLeases(

@@ -56,6 +56,12 @@ class TrialMetrics:
             ["side"],
             registry=registry,
         )
+        self._barred = Gauge(
+            "interlude_decision_models_barred",
+            "Versions that the trainer's loop took back because they did worse than the champion before; they do not come back "
+            "by themselves. When it rises: the alert ModelTakenBack.",
+            registry=registry,
+        )
         self._shown, self._not_shown = self._answers.labels("show"), self._answers.labels("no")
         self._same, self._other = self._comparisons.labels("same"), self._comparisons.labels("other")
 
@@ -64,6 +70,10 @@ class TrialMetrics:
         self._share.clear()
         if trial is not None:
             self._share.labels(trial.serving.version, trial.stage.value).set(trial.share)
+
+    def barred(self, versions: int) -> None:
+        """So many versions were taken back up to now."""
+        self._barred.set(versions)
 
     def compared(self, comparison: Comparison) -> None:
         """A candidate in shadow judged a batch."""

@@ -146,6 +146,24 @@ def test_a_candidate_is_loaded_beside_the_champion_and_goes_when_it_is_withdrawn
     assert seen == [Stage.SHADOW, Stage.CANARY, "none"]
 
 
+def test_how_many_were_taken_back_is_told_at_every_look(tmp_path: Path) -> None:
+    store = ModelStore(str(tmp_path))
+    barred: list[int] = []
+    watcher = ChampionWatcher(
+        store, KEYS.model_public_key, lambda _version: None, lambda _check: None, on_barred=barred.append
+    )
+    first = promote(store)
+    watcher.refresh()
+    candidate = store.try_out(publish(store, ModelSpec(STINGY)), Stage.CANARY, 0.2).candidate
+    assert candidate is not None
+    control = store.promote_candidate(candidate, "as good", control_share=0.2).candidate
+    assert control is not None
+    watcher.refresh()
+    store.take_back(control, "worse")
+    watcher.refresh()
+    assert (barred, _serving(watcher)) == ([0, 0, 1], first)
+
+
 def test_a_candidate_that_is_promoted_is_not_read_again(tmp_path: Path) -> None:
     store = ModelStore(str(tmp_path))
     watcher, reports = _watcher(store)

@@ -23,8 +23,14 @@ def _stage(name: str) -> list[list[str]]:
     return [line.split(maxsplit=1) for line in found.group(1).splitlines() if line.strip() and not line.startswith("#")]
 
 
-def _values(stage: str, instruction: str) -> list[str]:
-    return [rest for name, rest in _stage(stage) if name == instruction]
+def _values(stage: str, instruction: str, **build_args: str) -> list[str]:
+    """What the instructions of that name say, for a build with `build_args` or their defaults."""
+    args = dict(rest.split("=", 1) for name, rest in _stage(stage) if name == "ARG") | build_args
+    return [
+        re.sub(r"\$\{(\w+)\}", lambda found: args[found[1]], rest)
+        for name, rest in _stage(stage)
+        if name == instruction
+    ]
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -76,6 +82,15 @@ def test_everything_copied_exists_and_reaches_the_builder(service: str) -> None:
         for source in rest.split()[:-1]:
             assert (REPOSITORY / source).exists(), source
             assert any(_admits(pattern, source) for pattern in admitted), source
+
+
+def test_the_trainer_can_be_built_with_what_tracks_trainings() -> None:
+    (copied,) = [rest for rest in _values("trainer-build", "COPY", TRAINER_LOCK="tracking") if "requirements/" in rest]
+    source, target = copied.split()
+    assert target == "requirements/trainer.txt"
+    packages = (REPOSITORY / source).read_text(encoding="utf-8")
+    assert re.search("^mlflow-skinny==", packages, re.MULTILINE)
+    assert re.search("^pyspark==", packages, re.MULTILINE)
 
 
 def _admits(pattern: str, path: str) -> bool:
