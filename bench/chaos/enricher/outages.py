@@ -21,9 +21,9 @@ from devstack.stack import Part, Stack
 SEED: Final = 2015
 GROUP_ID: Final = "outages"
 MEMBERS: Final = 2
-GROWTH_MIB: Final = 32.0
+GROWTH_MIB: Final = 64.0
 """Resident memory that one enricher may take beyond what it had before the first outage: what is fetched ahead, in each of its
-forms, and one batch."""
+forms, and one batch of 10,000 records with the states of their listeners, before and after."""
 _LONGEST_EVENTS: Final = 10_000_000
 _SEND_EVERY_SECONDS: Final = 0.05
 _SAMPLE_SECONDS: Final = 0.1
