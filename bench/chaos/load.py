@@ -70,12 +70,15 @@ class Generator:
         *,
         window_ms: int,
         until_told: bool = False,
+        throttle: bool = False,
     ) -> Iterator[RunningLoad]:
-        """Each of `rates` (calls a second) for as many `seconds`, or until the report is asked for."""
+        """Each of `rates` (calls a second) for as many `seconds`, or until the report is asked for. `throttle`: calls are held back
+        while too many are refused, as by our own clients."""
         options = {
             "window_ms": window_ms,
             "deadline_ms": DEADLINE_MS,
             "give_up": "yes",
+            "throttle": "yes" if throttle else "no",
             "stdin": "yes" if until_told else "no",
         }
         with self._start(server, "open", rates, seconds, options) as load:

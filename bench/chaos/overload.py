@@ -1,4 +1,8 @@
-"""Twice as many calls as can be answered: those that are taken are answered in time, the others refused at once."""
+"""Twice as many calls as can be answered: those that are taken are answered in time, the others refused at once.
+
+Twice: by callers who ask whatever they are told, and by such as hold back while too many are refused, as our own clients do
+(`interlude/client/throttling.py`).
+"""
 
 import threading
 from collections.abc import Mapping
@@ -23,20 +27,25 @@ _INTERNAL: Final = 13
 
 def measure(ground: Ground, front: str) -> list[Finding]:
     """A normal load, twice the capacity, the normal load again."""
-    with ground.scene.service(front) as server:
-        capacity = ground.capacity(server)
-        report, busy = _under_load(ground, server, capacity)
-    return findings_of(front, report, capacity, busy)
+    findings = []
+    for throttle in (False, True):
+        with ground.scene.service(front) as server:
+            capacity = ground.capacity(server)
+            report, busy = _under_load(ground, server, capacity, throttle=throttle)
+        findings += findings_of(front, report, capacity, busy, throttle=throttle)
+    return findings
 
 
-def _under_load(ground: Ground, server: Server, capacity: float) -> tuple[Report, Mapping[str, float]]:
+def _under_load(
+    ground: Ground, server: Server, capacity: float, *, throttle: bool
+) -> tuple[Report, Mapping[str, float]]:
     """The report, and the processors that were busy during the overload."""
     scene, sizes, pause = ground.scene, ground.sizes, threading.Event()
     seconds = (sizes.normal_seconds, sizes.overload_seconds, sizes.after_seconds)
     rates = [share * capacity for share in (NORMAL_SHARE, OVERLOAD_SHARE, NORMAL_SHARE)]
     steps = ", then ".join(f"{rate:,.0f}/s for {length:g} s" for rate, length in zip(rates, seconds, strict=True))
-    say(server.front, f"overload: {steps}")
-    with ground.generator.open(server, rates, seconds, window_ms=_WINDOW_MS) as load:
+    say(server.front, f"overload{', callers hold back' if throttle else ''}: {steps}")
+    with ground.generator.open(server, rates, seconds, window_ms=_WINDOW_MS, throttle=throttle) as load:
         pids = {"service": server.pid, "redis": scene.redis_pid, "generator": load.pid}
         pids["kafka"] = scene.stack.process(Part.KAFKA).pid
         # Well inside the overload, which begins when the warm-up is over.
@@ -47,11 +56,16 @@ def _under_load(ground: Ground, server: Server, capacity: float) -> tuple[Report
         return load.report(), busy
 
 
-def findings_of(front: str, report: Report, capacity: float, busy: Mapping[str, float]) -> list[Finding]:
+def findings_of(
+    front: str, report: Report, capacity: float, busy: Mapping[str, float], *, throttle: bool
+) -> list[Finding]:
     """From the report of the three phases; `busy` are processors during the overload, by process."""
     normal, overload, _ = report.phases
     recovery_seconds = report.seconds_until_normal(normal.seconds + overload.seconds, NORMAL_AGAIN * normal.p99_ms)
     under = f"{front}, {OVERLOAD_SHARE:g} × capacity ({capacity:.0f}/s) for {overload.seconds:.0f} s, open loop"
+    name_of_load = "throttled_overload" if throttle else "overload"
+    if throttle:
+        under += ", callers hold back while too many are refused"
     ended = max(1, overload.ended)
     findings = [
         ("goodput_share", overload.in_time / overload.seconds / capacity, "× capacity", Goal(Relation.AT_LEAST, 0.9)),
@@ -63,9 +77,10 @@ def findings_of(front: str, report: Report, capacity: float, busy: Mapping[str, 
         ("accepted_p99_ms", overload.p99_ms, "ms", None),
         ("normal_p99_ms", normal.p99_ms, "ms, before, at 60 %", None),
         ("refused_share", sum(map(overload.status, _REFUSED)) / ended, "of all calls", None),
+        ("held_back_share", overload.held_back / ended, "of all calls, never made", None),
         ("late_share", overload.late / ended, "of all calls, past their deadline", None),
         ("broken", overload.broken, "calls whose connection failed", None),
         ("lag_p99_ms", overload.lag_p99_ms, "ms that the load itself came late", None),
         *((f"{name}_processors", value, "processors busy", None) for name, value in busy.items()),
     ]
-    return [Finding(f"{front}_overload_{name}", value, unit, under, goal) for name, value, unit, goal in findings]
+    return [Finding(f"{front}_{name_of_load}_{name}", value, unit, under, goal) for name, value, unit, goal in findings]

@@ -20,6 +20,7 @@ class Counts:
     late: int
     failed: int
     cancelled: int
+    held_back: int
     broken: int
     degraded: int
     foreign: int

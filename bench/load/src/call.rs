@@ -19,6 +19,7 @@ use crate::{
     options::Options,
     patience::Patience,
     tally::{End, Reply, Tally},
+    throttle::Throttle,
 };
 
 pub struct Load {
@@ -27,6 +28,8 @@ pub struct Load {
     request: Request<()>,
     bodies: Bodies,
     patience: Patience,
+    /// None: every call is made.
+    throttle: Option<Throttle>,
     /// At which calls are given up.
     deadline: Option<Duration>,
     decisions: bool,
@@ -56,6 +59,7 @@ impl Load {
             request: request(options)?,
             bodies,
             patience: Patience::new(options.cancel, options.seed),
+            throttle: options.throttle.then(|| Throttle::new(options.seed)),
             deadline: options.give_up.then(|| Duration::from_millis(options.deadline_ms)),
             decisions: options.decisions,
         })
@@ -64,6 +68,11 @@ impl Load {
     /// Makes one call, on the connections in turn, and counts it, its latency from the intended time. False: its connection
     /// failed, and is made anew.
     pub async fn ask(&self, place: Place) -> bool {
+        let since_start = place.intended.saturating_duration_since(place.start);
+        if self.throttle.as_ref().is_some_and(|throttle| throttle.holds_back(place.intended)) {
+            self.tally.borrow_mut().count(place.phase, since_start, &End::HeldBack);
+            return true;
+        }
         let call = async { self.reply(place).await.map_or(End::Broken, End::Replied) };
         let end = match (self.patience.next(), self.deadline) {
             (Some(patience), _) => timeout(patience, call).await.unwrap_or(End::Cancelled),
@@ -73,7 +82,9 @@ impl Load {
             }
             (None, None) => call.await,
         };
-        let since_start = place.intended.saturating_duration_since(place.start);
+        if let Some(throttle) = self.throttle.as_ref().filter(|_| end.is_refusal()) {
+            throttle.refused(Instant::now());
+        }
         self.tally.borrow_mut().count(place.phase, since_start, &end);
         if end == End::Broken {
             self.connection(place).renew();

@@ -1,7 +1,7 @@
 //! Load on one unary gRPC method over plain HTTP/2, from one thread; prints one JSON object. `README.md` says how to call it.
 //!
 //! `options` reads the command line, `bodies` the messages; `call` makes one call on a `connection`, `shapes` says when,
-//! `patience` and `end` when no more, `decision` reads what decisions say, `tally` counts.
+//! `patience` and `end` when no more, `throttle` when not at all, `decision` reads what decisions say, `tally` counts.
 
 mod bodies;
 mod call;
@@ -12,6 +12,7 @@ mod options;
 mod patience;
 mod shapes;
 mod tally;
+mod throttle;
 mod timer;
 
 use std::{

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 pub const USAGE: &str = "TARGET PATH closed IN_FLIGHT | open PER_SECOND[,PER_SECOND...], then bodies=FILE [seconds=2[,2...]] \
                          [connections=1] [deadline_ms=0] [warm_up=300] [seed=0] [calls=0] [cancel=0] [give_up=no] \
-                         [window_ms=0] [decisions=no] [scores=FILE] [stdin=no]";
+                         [throttle=no] [window_ms=0] [decisions=no] [scores=FILE] [stdin=no]";
 
 #[derive(Debug, PartialEq)]
 pub enum Shape {
@@ -35,6 +35,8 @@ pub struct Options {
     pub cancel: f64,
     /// Calls end at their deadline, whoever is late: as with every gRPC client.
     pub give_up: bool,
+    /// Calls are held back while too many are refused, as our own clients do.
+    pub throttle: bool,
     /// Length of the windows that are counted by themselves; 0: none.
     pub window_ms: u64,
     /// Messages are those of Decide: read them.
@@ -68,6 +70,7 @@ impl Options {
             calls: 0,
             cancel: 0.0,
             give_up: false,
+            throttle: false,
             window_ms: 0,
             decisions: false,
             scores: None,
@@ -89,6 +92,7 @@ impl Options {
             "calls" => self.calls = number(name, value)?,
             "cancel" => self.cancel = number(name, value)?,
             "give_up" => self.give_up = yes_or_no(name, value)?,
+            "throttle" => self.throttle = yes_or_no(name, value)?,
             "window_ms" => self.window_ms = number(name, value)?,
             "decisions" => self.decisions = yes_or_no(name, value)?,
             "scores" => self.scores = Some(PathBuf::from(value)),

@@ -18,18 +18,18 @@ impl Patience {
 
     /// How long the next caller waits; none: to the end.
     pub fn next(&self) -> Option<Duration> {
-        let gives_up = self.share > 0.0 && (self.draw() as f64) < self.share * u64::MAX as f64;
-        gives_up.then(|| Duration::from_micros(self.draw() % LONGEST_US))
+        let gives_up = self.share > 0.0 && (draw(&self.state) as f64) < self.share * u64::MAX as f64;
+        gives_up.then(|| Duration::from_micros(draw(&self.state) % LONGEST_US))
     }
+}
 
-    /// SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014).
-    fn draw(&self) -> u64 {
-        let state = self.state.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
-        self.state.set(state);
-        let mixed = (state ^ state >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ mixed >> 31
-    }
+/// SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014).
+pub fn draw(state: &Cell<u64>) -> u64 {
+    let next = state.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
+    state.set(next);
+    let mixed = (next ^ next >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ mixed >> 31
 }
 
 #[cfg(test)]

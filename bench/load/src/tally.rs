@@ -23,8 +23,17 @@ pub enum End {
     GivenUp,
     /// Given up by us, at some other time.
     Cancelled,
+    /// Never made, because too many are refused.
+    HeldBack,
     /// Its connection failed.
     Broken,
+}
+
+impl End {
+    /// Whether the server refused the call for overload.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Replied(reply) if REFUSED.contains(&reply.status))
+    }
 }
 
 /// What came back, and how long after the intended time; the call was made `lag` after that.
@@ -124,6 +133,7 @@ struct Counts {
     in_time: u64,
     given_up: u64,
     cancelled: u64,
+    held_back: u64,
     broken: u64,
 }
 
@@ -142,6 +152,7 @@ impl Counts {
             in_time: 0,
             given_up: 0,
             cancelled: 0,
+            held_back: 0,
             broken: 0,
         }
     }
@@ -161,6 +172,7 @@ impl Counts {
             }
             End::GivenUp => self.given_up += 1,
             End::Cancelled => self.cancelled += 1,
+            End::HeldBack => self.held_back += 1,
             End::Broken => self.broken += 1,
         }
     }
@@ -180,7 +192,8 @@ impl Counts {
     }
 
     fn ended(&self) -> u64 {
-        self.latencies.len() + self.statuses.values().sum::<u64>() + self.given_up + self.cancelled + self.broken
+        let without_answer = self.given_up + self.cancelled + self.held_back + self.broken;
+        self.latencies.len() + self.statuses.values().sum::<u64>() + without_answer
     }
 
     fn json(&self, seconds: f64) -> String {
@@ -204,6 +217,7 @@ impl Counts {
             ("failed", failed),
             ("given_up", self.given_up),
             ("cancelled", self.cancelled),
+            ("held_back", self.held_back),
             ("broken", self.broken),
             ("degraded", self.degraded),
             ("foreign", self.foreign),

@@ -13,6 +13,7 @@ COUNTS = Counts(
     late=0,
     failed=0,
     cancelled=0,
+    held_back=0,
     broken=0,
     degraded=0,
     foreign=0,

@@ -28,10 +28,11 @@ def test_goodput_is_what_was_answered_in_time_of_what_could_be() -> None:
     )
     slow = replace(COUNTS, p99_ms=9.0)
     windows = [WHOLE, WHOLE, slow, slow, slow, slow, replace(COUNTS, p99_ms=3.0)]
-    values = _values(
-        overload.findings_of("native", report(windows, [normal, flooded, normal]), 300.0, {"service": 1.5}),
-        "native_overload_",
-    )
+    of_load = report(windows, [normal, replace(flooded, held_back=24), normal])
+    for throttle, name in ((False, "native_overload_"), (True, "native_throttled_overload_")):
+        findings = overload.findings_of("native", of_load, 300.0, {"service": 1.5}, throttle=throttle)
+        assert _values(findings, name)["held_back_share"] == 0.1
+    values = _values(findings, "native_throttled_overload_")
     assert values["goodput_share"] == 1.0
     assert values["p99_ratio"] == 2.5
     assert values["refused_p50_ms"] == 0.5
