@@ -27,6 +27,8 @@ _MEGABYTES_2 = 2_000_000
 _OWNER = """
 import json, signal
 from devstack.stack import Part, Stack
+# Where the tests run in the background of a script, this signal is ignored, and so it is in what they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with Stack.start({Part.REDIS, Part.SMSC}) as stack:
     pids = [stack.process(part).pid for part in stack.parts]
     print(json.dumps({"pids": pids, "directory": str(stack.directory)}), flush=True)
