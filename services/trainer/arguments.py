@@ -256,6 +256,12 @@ def _add_audience(parser: argparse.ArgumentParser) -> None:
         "--expires-hours", type=_positive, default=24.0, help="requests are void after this (default 24)"
     )
     parser.add_argument("--dry-run", action="store_true", help="count, but ask for nothing")
+    parser.add_argument(
+        "--who",
+        type=Path,
+        metavar="FILE",
+        help="write a line for each customer (CSV: customer_id, score, reason): who is texted, best first, and why others are not",
+    )
     _add_report(parser)
 
 

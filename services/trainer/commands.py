@@ -1,10 +1,12 @@
 """The commands that run Spark (those of the lake apart), from their arguments to their report."""
 
 import argparse
+import csv
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from pyspark.sql import SparkSession
@@ -14,7 +16,7 @@ from interlude.contacts.campaign_file import read_campaigns
 from interlude.models.manifest import RefusedModel
 from interlude.models.store import ModelStore, StoredModel
 from services.trainer.arguments import HOUR_MS, to_decision_rule, to_request, to_row_rule, to_uplift_request
-from services.trainer.audience import Audience, score_audience
+from services.trainer.audience import Audience, Verdict, score_audience
 from services.trainer.dataset import TrainingSet, UnusableRows, read_features_file
 from services.trainer.decision_rows import read_decision_rows
 from services.trainer.history import RowKind
@@ -40,7 +42,7 @@ class Surroundings:
 
 
 class NoSuchAudience(Exception):
-    """Nobody may be texted for this campaign now; the message says why."""
+    """Nobody may be texted for this campaign now, or nobody can be told who is; the message says why."""
 
 
 def find_campaign(path: str, campaign_id: str, now_ms: int) -> Campaign:
@@ -76,8 +78,10 @@ def run_audience(
     _require_kafka(settings)
     campaign = find_campaign(settings.campaign_file, arguments.campaign, around.now_ms())
     champion = _champion(around)
-    with watch.step("score"), around.open_spark() as spark:
-        audience = score_audience(spark, settings.kafka_bootstrap, champion, campaign, arguments.limit, around.now_ms())
+    with watch.step("score"), told_to(arguments.who) as tell, around.open_spark() as spark:
+        audience = score_audience(
+            spark, settings.kafka_bootstrap, champion, campaign, arguments.limit, around.now_ms(), tell
+        )
     written = 0
     if not arguments.dry_run:
         with watch.step("request"):
@@ -127,6 +131,24 @@ def _champion(around: Surroundings) -> StoredModel:
     if champion is None:
         raise RefusedModel("champion", "there is no champion to score with; train and promote one")
     return around.store.load(champion.version, around.public_key)
+
+
+@contextmanager
+def told_to(path: Path | None) -> Iterator[Callable[[Verdict], None] | None]:
+    """Writes verdicts as lines of CSV; None where nobody wants them."""
+    if path is None:
+        yield None
+        return
+    try:
+        file = path.open("w", encoding="utf-8", newline="")
+    except OSError as error:
+        raise NoSuchAudience(f"--who {path} cannot be written: {error.strerror}") from error
+    with file:
+        lines = csv.writer(file)
+        lines.writerow(Verdict._fields)
+        yield lambda one: lines.writerow(
+            (one.customer_id, "" if one.score is None else f"{one.score:.6f}", one.reason.value)
+        )
 
 
 def _mailing(arguments: argparse.Namespace, model_version: str, now_ms: int) -> Mailing:

@@ -7,6 +7,7 @@ import random
 import shlex
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -34,7 +35,8 @@ from interlude.v1 import events_pb2 as pb
 from services.sms.policy import Reason as SmsReason
 from services.sms.policy import TextProfile, TextRequest, judge
 from services.trainer.arguments import build_parser, to_request
-from services.trainer.audience import score_audience
+from services.trainer.audience import Verdict, score_audience
+from services.trainer.audience_policy import Reason
 from services.trainer.dataset import TrainingSet, UnusableRows, cached, read_features_file, to_rows
 from services.trainer.history import CustomerEvents, LoggedAdEvent, RowKind, RowRule, final_state, rows_of
 from services.trainer.log_rows import read_log_rows
@@ -195,6 +197,15 @@ def test_log_to_champion_to_requests(spark: SparkSession, system_topics: str, st
     assert audience.reasons["no_consent"] == LISTENERS // 5 - LISTENERS // 15
     assert audience.reasons["unknown_customer"] == 1
     assert sum(audience.reasons.values()) == LISTENERS + 1
+    told: list[Verdict] = []
+    again = score_audience(spark, system_topics, champion, campaign, 10, NOW_MS, told.append)
+    assert again == audience
+    assert [(one.customer_id, one.score) for one in told[:10]] == [tuple(member) for member in audience.members]
+    assert [one.customer_id for one in told if one.reason is Reason.OVER_LIMIT] == treated[10:]
+    assert Counter(one.reason.value for one in told) == audience.reasons
+    assert {one.customer_id for one in told if one.reason is Reason.HOLDOUT} == {*worth_it} - {*treated}
+    assert {one.score is None for one in told if one.reason is Reason.NO_CONSENT} == {True}
+    assert len({one.customer_id for one in told}) == len(told) == LISTENERS + 1
 
     producer = RecordProducer(system_topics, client_id="test", partitioner=PARTITIONER)
     mailing = Mailing(CAMPAIGN, champion.version, NOW_MS, NOW_MS + DAY_MS)

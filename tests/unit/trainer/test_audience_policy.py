@@ -10,9 +10,9 @@ from interlude.contacts.experiment import assign
 from interlude.events.topics import Topic
 from interlude.features.state import Level, Profile
 from interlude.v1 import events_pb2 as pb
-from services.trainer.audience import Member
+from services.trainer.audience import Member, Verdict
 from services.trainer.audience_policy import Reason, exclusion, verdict
-from services.trainer.commands import NoSuchAudience, find_campaign
+from services.trainer.commands import NoSuchAudience, find_campaign, told_to
 from services.trainer.sms_requests import FLUSH_EVERY, Mailing, write_requests
 
 GOOD = Profile(1, Level.FREE, active=True, consent_player_offers=False, consent_sms=True)
@@ -125,3 +125,20 @@ def test_a_large_audience_waits_for_kafka_now_and_then() -> None:
     members = [Member(customer_id, 0.5) for customer_id in range(FLUSH_EVERY + 1)]
     assert write_requests(producer, members, MAILING) == FLUSH_EVERY + 1
     assert producer.flushed_after == [FLUSH_EVERY, FLUSH_EVERY + 1]
+
+
+def test_a_file_that_cannot_be_written_is_named_before_anything_is_asked(tmp_path: Path) -> None:
+    path = tmp_path / "absent" / "who.csv"
+    with pytest.raises(NoSuchAudience, match=f"--who {path} cannot be written: No such file"), told_to(path):
+        pass
+
+
+def test_who_is_texted_and_who_is_not_and_why(tmp_path: Path) -> None:
+    path = tmp_path / "who.csv"
+    with told_to(path) as tell:
+        assert tell is not None
+        tell(Verdict(7, 0.25, Reason.REQUESTED))
+        tell(Verdict(8, None, Reason.LEVEL))
+    assert path.read_text().splitlines() == ["customer_id,score,reason", "7,0.250000,requested", "8,,level"]
+    with told_to(None) as tell:
+        assert tell is None
