@@ -9,6 +9,7 @@ from services.decision.policy import Reason, Rung
 from services.enricher.handler import STREAMS
 from services.enricher.reconciliation import EventOutcome
 from services.sms.policy import Reason as SmsReason
+from services.trainer.lake.tables import TABLES
 from tests.unit.deploy.promql import Expression, read_expression
 
 TARGET_LABELS: Final = frozenset({"job", "instance"})
@@ -24,6 +25,8 @@ _VALUES: Final[dict[tuple[str, str], frozenset[str]]] = {
     ("interlude_enricher_events_total", "outcome"): frozenset(EventOutcome),
     ("interlude_enricher_events_total", "topic"): frozenset(STREAMS),
     ("interlude_enricher_newest_applied_age_seconds", "topic"): frozenset(STREAMS),
+    ("interlude_enricher_received_total", "topic"): frozenset(STREAMS),
+    ("interlude_trainer_lake_newest_event_seconds", "table"): frozenset(table.name for table in TABLES),
     ("interlude_sms_budget_units_total", "flow"): frozenset(Flow),
     ("interlude_sms_campaign_documents_total", "result"): frozenset({"loaded", "refused"}),
     ("interlude_sms_requests_total", "status"): frozenset({"sent", "failed", "suppressed"}),
