@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Final, NoReturn
@@ -112,16 +112,20 @@ def to_row_rule(arguments: argparse.Namespace) -> RowRule:
     return RowRule(RowKind(arguments.rows), arguments.campaign, round(arguments.attribution_hours * HOUR_MS))
 
 
-def to_decision_rule(arguments: argparse.Namespace) -> DecisionRule:
-    """The decisions of the lake that `train` was asked to use."""
-    days = Days(arguments.since, arguments.until)
+def to_decision_rule(arguments: argparse.Namespace, now_ms: int) -> DecisionRule:
+    """The decisions of the lake that were asked for, `now_ms` being now."""
+    since = arguments.since
+    if arguments.last_days:
+        today = datetime.fromtimestamp(now_ms / 1000, UTC).date()
+        since = (today - timedelta(days=arguments.last_days - 1)).isoformat()
+    days = Days(since, arguments.until)
     return DecisionRule(arguments.campaign, round(arguments.attribution_hours * HOUR_MS), days)
 
 
-def to_uplift_request(arguments: argparse.Namespace) -> UpliftRequest:
+def to_uplift_request(arguments: argparse.Namespace, now_ms: int) -> UpliftRequest:
     """What `uplift` was asked for."""
     split = Split(arguments.folds, arguments.seed)
-    return UpliftRequest(to_decision_rule(arguments), arguments.features, split, arguments.regularisation)
+    return UpliftRequest(to_decision_rule(arguments, now_ms), arguments.features, split, arguments.regularisation)
 
 
 def _add_train(parser: argparse.ArgumentParser) -> None:
@@ -150,12 +154,7 @@ def _add_rows(parser: argparse.ArgumentParser) -> None:
         metavar="URL",
         help="read the log from the lake (URL: another than TRAINER_LAKE), not from Kafka; decisions always come from there",
     )
-    parser.add_argument(
-        "--since", type=_day, default="", metavar="DAY", help="with --rows decisions: from this UTC day on"
-    )
-    parser.add_argument(
-        "--until", type=_day, default="", metavar="DAY", help="with --rows decisions: up to this UTC day"
-    )
+    _add_days(parser, "with --rows decisions: ")
     parser.add_argument(
         "--campaign",
         "--positive-campaign",
@@ -179,6 +178,19 @@ def _add_rows(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="the rows are not of those whom the champion was trained on: do not refuse them for being different",
     )
+
+
+def _add_days(parser: argparse.ArgumentParser, of_what: str) -> None:
+    first = parser.add_mutually_exclusive_group()
+    first.add_argument("--since", type=_day, default="", metavar="DAY", help=f"{of_what}from this UTC day on")
+    first.add_argument(
+        "--last-days",
+        type=_days,
+        default=0,
+        metavar="N",
+        help=f"{of_what}of the last N UTC days, today's among them: for what runs every night; no other day is read",
+    )
+    parser.add_argument("--until", type=_day, default="", metavar="DAY", help=f"{of_what}up to this UTC day")
 
 
 def _add_fits(parser: argparse.ArgumentParser) -> None:
@@ -211,8 +223,7 @@ def _add_fits(parser: argparse.ArgumentParser) -> None:
 def _add_uplift(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--campaign", required=True, metavar="ID", help="the campaign that was decided on")
     parser.add_argument("--lake", default="", metavar="URL", help="another lake than TRAINER_LAKE")
-    parser.add_argument("--since", type=_day, default="", metavar="DAY", help="decisions from this UTC day on")
-    parser.add_argument("--until", type=_day, default="", metavar="DAY", help="decisions up to this UTC day")
+    _add_days(parser, "decisions ")
     parser.add_argument(
         "--attribution-hours", type=_positive, default=24.0, help="a conversion this long after a decision follows it"
     )
@@ -285,6 +296,12 @@ def _day(text: str) -> str:
         return date.fromisoformat(text).isoformat()
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text} is not a day, as in 2026-01-31") from None
+
+
+def _days(text: str) -> int:
+    if (days := int(text)) < 1:
+        raise argparse.ArgumentTypeError("at least one day is needed")
+    return days
 
 
 def _folds(text: str) -> int:

@@ -95,7 +95,7 @@ def run_uplift(arguments: argparse.Namespace, around: Surroundings) -> dict[str,
     lake, watch = arguments.lake or require_lake(around.settings), Stopwatch()
     champion = champion_of(around.store, around.settings.model_private_key)
     with watch.step("total"), around.open_spark() as spark:
-        report = judge_uplift(spark, lake, to_uplift_request(arguments), champion)
+        report = judge_uplift(spark, lake, to_uplift_request(arguments, around.now_ms()), champion)
     return report | {"seconds": watch.seconds}
 
 
@@ -114,7 +114,7 @@ def _read_rows(spark: SparkSession, arguments: argparse.Namespace, around: Surro
     if arguments.rows == RowKind.DECISIONS or arguments.lake is not None:
         lake = arguments.lake or require_lake(around.settings)
         if arguments.rows == RowKind.DECISIONS:
-            return read_decision_rows(spark, lake, to_decision_rule(arguments), arguments.features)
+            return read_decision_rows(spark, lake, to_decision_rule(arguments, around.now_ms()), arguments.features)
         return read_lake_rows(spark, lake, to_row_rule(arguments), arguments.features)
     _require_kafka(around.settings)
     rule, bootstrap = to_row_rule(arguments), around.settings.kafka_bootstrap

@@ -231,12 +231,12 @@ def test_uplift_is_judged_by_what_was_explored_and_held_out(spark: SparkSession,
 def test_uplift_needs_conversions_of_both_kinds(spark: SparkSession, tmp_path: Path) -> None:
     write_rows(tmp_path / "lake", DECISIONS, [decided(1), decided(2), decided(6, pb.REASON_HOLDOUT)])
     write_rows(tmp_path / "lake", AD_EVENTS, [outcome(1, 1000, events_pb2.AD_EVENT_KIND_CONVERSION)])
-    request = to_uplift_request(build_parser().parse_args(["uplift", "--campaign", CAMPAIGN]))
+    request = to_uplift_request(build_parser().parse_args(["uplift", "--campaign", CAMPAIGN]), NOON_MS)
     with pytest.raises(
         UnusableRows, match="1 conversions followed the 2 decisions that could have gone either way and were shown"
     ):
         judge_uplift(spark, str(tmp_path / "lake"), request, None)
-    other = to_uplift_request(build_parser().parse_args(["uplift", "--campaign", "another"]))
+    other = to_uplift_request(build_parser().parse_args(["uplift", "--campaign", "another"]), NOON_MS)
     with pytest.raises(UnusableRows, match="nothing was explored, and nothing held out"):
         judge_uplift(spark, str(tmp_path / "lake"), other, None)
 

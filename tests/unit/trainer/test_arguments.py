@@ -1,5 +1,7 @@
 """The command line: its defaults, and that a mistake is not mistaken for the gate's refusal."""
 
+from typing import Final
+
 import pytest
 
 from interlude.features.schema import STATE_FEATURE_NAMES
@@ -66,12 +68,25 @@ def test_a_model_takes_the_stored_vector_unless_told_otherwise() -> None:
     assert build_parser().parse_args([*line, "--features", "mobile,recency"]).features == ("mobile", "recency")
 
 
+NOW_MS: Final = 1_772_323_200_001
+"""Just after midnight on 2026-03-01, UTC."""
+
+
 def test_decisions_of_the_lake() -> None:
     parse = build_parser().parse_args
     days = ["--since", "2026-01-01", "--until", "2026-01-31"]
     some = parse(["train", "--rows", "decisions", "--campaign", "x", *days, "--attribution-hours", "1"])
-    assert to_decision_rule(some) == DecisionRule("x", 3_600_000, Days("2026-01-01", "2026-01-31"))
-    assert to_decision_rule(parse(["train", "--rows", "decisions", "--campaign", "x"])).days == ALL_DAYS
+    assert to_decision_rule(some, NOW_MS) == DecisionRule("x", 3_600_000, Days("2026-01-01", "2026-01-31"))
+    assert to_decision_rule(parse(["train", "--rows", "decisions", "--campaign", "x"]), NOW_MS).days == ALL_DAYS
+
+
+def test_what_runs_every_night_reads_the_last_days_alone() -> None:
+    line = ["uplift", "--campaign", "x", "--last-days"]
+    assert to_decision_rule(build_parser().parse_args([*line, "1"]), NOW_MS).days == Days("2026-03-01")
+    assert to_decision_rule(build_parser().parse_args([*line, "3"]), NOW_MS).days == Days("2026-02-27")
+    for wrong in ([*line, "0"], [*line, "2", "--since", "2026-01-01"]):
+        with pytest.raises(SystemExit):
+            build_parser().parse_args(wrong)
 
 
 @pytest.mark.parametrize(
