@@ -55,10 +55,11 @@ class DeadLetterLimit:
         with. Raises `TooManyDeadLetters` where it exceeds the limit."""
         tally = _tally(taken, rejected)
         for topic, batch in tally.items():
+            if not batch.problems:
+                continue  # the usual batch: nothing is counted that cannot matter
             window = self._window(topic)
             records, dead = window.records + batch.records, window.problems + batch.problems
-            too_many = records >= self._minimum_records and dead.total() > self._share * records
-            if batch.problems and too_many:
+            if records >= self._minimum_records and dead.total() > self._share * records:
                 self._note_stopped(topic)
                 raise TooManyDeadLetters(self._sentence(topic, records, dead))
         self._note_stopped("")
@@ -70,7 +71,10 @@ class DeadLetterLimit:
             self._window(topic).add(batch)
 
     def _window(self, topic: str) -> "_Window":
-        return self._windows.setdefault(topic, _Window(self._window_records))
+        window = self._windows.get(topic)
+        if window is None:
+            window = self._windows[topic] = _Window(self._window_records)
+        return window
 
     def _note_stopped(self, topic: str) -> None:
         """Remembers which topic stops the service, none if empty."""
@@ -103,11 +107,13 @@ class _Window:
     def add(self, batch: TopicTally) -> None:
         self._batches.append(batch)
         self.records += batch.records
-        self.problems += batch.problems
+        if batch.problems:
+            self.problems += batch.problems
         while self.records - self._batches[0].records >= self._wanted_records:
             oldest = self._batches.popleft()
             self.records -= oldest.records
-            self.problems -= oldest.problems
+            if oldest.problems:
+                self.problems -= oldest.problems
 
 
 def _tally(taken: Mapping[str, int], rejected: Iterable[tuple[Message, Exception]]) -> Tally:
