@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from bench.chaos import identity, overload, redis_faults, swaps
 from bench.chaos.findings import Finding
+from bench.chaos.ground import sustained
 from bench.chaos.redis_faults import Times
 from devstack.bad_models import BAD_MODELS
 from tests.unit.bench.chaos.reports import COUNTS, DEGRADED, STARTED_S, WHOLE, report
@@ -94,3 +95,10 @@ def test_bad_kinds_come_from_all_along_the_list() -> None:
     assert len(set(kinds)) == 20
     assert places == sorted(places)
     assert places[-1] >= len(BAD_MODELS) - 3
+
+
+def test_a_front_sustains_what_it_answers_in_time_up_to_the_first_rate_that_it_does_not() -> None:
+    late = replace(COUNTS, in_time=98)
+    assert sustained([10.0, 20.0, 30.0, 40.0], [COUNTS, replace(COUNTS, in_time=99), late, COUNTS]) == 20
+    assert sustained([10.0, 20.0], [late, COUNTS]) == 10
+    assert sustained([10.0, 20.0], [COUNTS, COUNTS]) == 20
