@@ -34,10 +34,11 @@ TENFOLD: Final = (
 AGAIN: Final = (
     *("--folds", "3", "--tuning-folds", "3"),
     *("--regularisations", "0.0001,0.001"),
-    *("--svm-iterations", "25"),
+    *("--svm-iterations", "50"),
     *("--class-weights", "plain"),
 )
-"""A retraining on the public features file: as little regularised as the model that it is to replace, or the gate sees it."""
+"""A retraining on the public features file: as little regularised as the model that it is to replace, and as long fitted, or the
+gate sees it."""
 
 
 @dataclass(frozen=True, slots=True)
