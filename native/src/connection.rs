@@ -15,7 +15,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::routes::Routes;
+use crate::{routes::Routes, traffic::Traffic};
 
 /// Headers beyond this are refused; a call's metadata rarely has 1 KiB.
 const HEADER_BYTES: u32 = 16 * 1024;
@@ -27,6 +27,9 @@ const STREAMS_MIN: u32 = 256;
 /// that gives up after 50 ms and keeps to the limit on streams leaves these behind in 400 ms: a machine that is so far behind
 /// must not make it worse by failing all of a client's calls.
 const GIVEN_UP_PER_STREAM: usize = 8;
+
+/// How long a stop waits for the calls of a connection before it says goodbye to the client: far more than an answer takes.
+const DRAIN_WAIT: Duration = Duration::from_millis(250);
 
 #[derive(Clone)]
 pub struct Limits {
@@ -48,6 +51,11 @@ impl Limits {
 }
 
 /// Serves until the peer goes, the age is reached or `stopping` says so; then lets the calls in progress end.
+///
+/// A stop refuses new calls and lets the others end before GOAWAY is sent. The HTTP/2 library takes WINDOW_UPDATE for a stream
+/// that came after its last GOAWAY as an error of the whole connection, and gRPC's clients send it when a call began just
+/// before they read GOAWAY (h2 0.4.20): all calls of that connection would fail with the server's work done. At the end of its
+/// age a connection takes that risk, as a server that lives on should refuse nobody.
 pub async fn serve<I>(
     io: I,
     routes: Arc<Routes>,
@@ -57,15 +65,35 @@ pub async fn serve<I>(
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let service = service_fn(move |request| {
-        let routes = Arc::clone(&routes);
-        async move { Ok::<_, Infallible>(routes.respond(request).await) }
-    });
+    let traffic = Arc::new(Traffic::default());
+    let service = {
+        let traffic = Arc::clone(&traffic);
+        service_fn(move |request| {
+            let (routes, call) = (Arc::clone(&routes), traffic.begin());
+            async move {
+                let response = match &call {
+                    Some(_) => routes.respond(request).await,
+                    None => routes.refuse(&request),
+                };
+                Ok::<_, Infallible>(response.map(|body| body.during(call)))
+            }
+        })
+    };
     let mut connection = std::pin::pin!(builder(&limits).serve_connection(TokioIo::new(io), service));
-    tokio::select! {
+    let stops = tokio::select! {
         ended = &mut connection => return ended,
-        () = aged(limits.age) => {}
-        _ = stopping.wait_for(|stopping| *stopping) => {}
+        () = aged(limits.age) => false,
+        _ = stopping.wait_for(|stopping| *stopping) => true,
+    };
+    if stops {
+        traffic.close();
+        tokio::select! {
+            // First, so that the last answer is on its way to the client when the others are looked at.
+            biased;
+            ended = &mut connection => return ended,
+            () = traffic.ended() => {}
+            () = sleep(DRAIN_WAIT) => {}
+        }
     }
     connection.as_mut().graceful_shutdown();
     timeout(limits.age_grace, connection).await.unwrap_or(Ok(()))

@@ -21,6 +21,7 @@ mod reflection;
 mod refusal;
 mod routes;
 mod server;
+mod traffic;
 mod worker;
 
 use pyo3::{prelude::*, types::PyDict};

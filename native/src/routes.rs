@@ -11,6 +11,7 @@ use tower::{Service, ServiceExt, util::BoxCloneSyncService};
 use crate::{
     answer::{AnswerBody, response},
     call::Calls,
+    refusal,
 };
 
 /// A service of tonic's own that needs no Python.
@@ -61,6 +62,15 @@ impl Routes {
             Some(Route::Echo(frame)) => response(self.calls.echo(frame.clone(), request).await),
             None => self.respond_in_rust(request).await,
         }
+    }
+
+    /// What a call gets that comes when the server is stopping.
+    pub fn refuse(&self, request: &Request<Incoming>) -> Response<AnswerBody> {
+        if let Some(Route::Batched(_)) = self.methods.get(request.uri().path()) {
+            self.calls.counters.received.one();
+            self.calls.counters.refused_stopping.one();
+        }
+        response(Err(refusal::stopping()))
     }
 
     async fn respond_in_rust(&self, request: Request<Incoming>) -> Response<AnswerBody> {

@@ -10,6 +10,7 @@ RST_STREAM: Final = 3
 SETTINGS: Final = 4
 PING: Final = 6
 GOAWAY: Final = 7
+WINDOW_UPDATE: Final = 8
 END_STREAM: Final = 1
 END_HEADERS: Final = 4
 PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -50,12 +51,13 @@ class Client:
     def send(self, data: bytes) -> None:
         self._socket.sendall(data)
 
-    def until(self, kind: int) -> Frame:
-        """The next frame of a kind; what comes before it is passed over, pings stay unanswered."""
+    def until(self, kind: int, before: int | None = None) -> Frame:
+        """The next frame of a kind; what comes before it is passed over, but not `before`. Pings stay unanswered."""
         while True:
             found = self._next()
             if found[0] == kind:
                 return found
+            assert found[0] != before, found
 
     def closed_within(self, seconds: float) -> bool:
         """Reads on until the server closes the connection, or until time is up."""

@@ -10,7 +10,7 @@ import grpc
 import pytest
 from batchfront import Answer, Front, Handler
 from conftest import ECHO, Run
-from frames import PING, Client
+from frames import DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING, WINDOW_UPDATE, Client, frame, headers
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from test_batches import failure
 
@@ -158,7 +158,51 @@ def test_stopping_under_load_fails_no_call_that_was_answered(run: Run) -> None:
     counters = front.front.counters()
     assert outcomes[-1] is grpc.StatusCode.UNAVAILABLE
     assert counters["answered"] == len(outcomes) - 1
-    assert counters["received"] == counters["answered"]
+    assert counters["received"] == counters["answered"] + counters["refused_stopping"]
+
+
+def test_a_call_that_comes_too_late_breaks_none_in_progress(run: Run) -> None:
+    """What gRPC's own client sends when a call begins just before it reads that the server stops."""
+    front = run()
+    front.gate.clear()
+    with Client(front.address) as client:
+        client.send(_call(1, b"waits"))
+        front.until(lambda: front.calls != [])
+        stopping = threading.Thread(target=front.front.stop, args=(10,))
+        stopping.start()
+        front.until(lambda: refused(front.front.port))
+        client.send(_call(3, b"late") + frame(WINDOW_UPDATE, 0, 3, (5).to_bytes(4, "big")))
+        refusal = client.until(HEADERS, before=GOAWAY)
+        assert (refusal[1] & END_STREAM, refusal[2]) == (END_STREAM, 3)
+        front.gate.set()
+        assert client.until(HEADERS, before=GOAWAY)[2] == 1
+        assert client.until(DATA, before=GOAWAY)[3].endswith(b"waits")
+        client.until(GOAWAY)
+        pong = frame(PING, 1, 0, client.until(PING)[3])
+        client.send(pong + _call(5, b"later") + frame(WINDOW_UPDATE, 0, 5, (5).to_bytes(4, "big")))
+        assert client.closed_within(5)
+    stopping.join(5)
+    counters = front.front.counters()
+    assert (counters["received"], counters["answered"], counters["refused_stopping"]) == (2, 1, 1)
+
+
+def test_a_call_that_hangs_does_not_keep_a_stop_from_its_clients(run: Run) -> None:
+    front = run()
+    front.gate.clear()
+    with Client(front.address) as client:
+        client.send(_call(1, b"hangs"))
+        front.until(lambda: front.calls != [])
+        stopping = threading.Thread(target=front.front.stop, args=(10,))
+        stopping.start()
+        assert client.until(GOAWAY, before=HEADERS)
+        front.gate.set()
+        assert client.until(DATA)[3].endswith(b"hangs")
+    stopping.join(5)
+
+
+def _call(stream: int, body: bytes) -> bytes:
+    message = b"\0" + len(body).to_bytes(4, "big") + body
+    return frame(HEADERS, END_HEADERS, stream, headers(ECHO)) + frame(DATA, END_STREAM, stream, message)
 
 
 def test_old_connections_are_renewed_without_a_failed_call(run: Run) -> None:
