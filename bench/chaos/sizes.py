@@ -117,11 +117,11 @@ FULL: Final = Sizes(
     fault_seconds=5,
     calm_seconds=4,
     identity_calls=1_000_000,
-    identity_seconds=200,
+    identity_seconds=420,
     swaps=100,
     swaps_before=20,
 )
-"""About a quarter of an hour."""
+"""About twenty minutes."""
 
 QUICK: Final = Sizes(
     customers=100_000,

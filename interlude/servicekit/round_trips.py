@@ -4,6 +4,7 @@ redis-py makes the connection: address, TLS, greeting, names of errors. Its own 
 time again as the system's calls and hiredis do, and a decision does little else.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -24,7 +25,8 @@ Argument = str | bytes | int
 
 
 class RoundTrips(AbstractConnection):
-    """To be put before one of redis-py's classes of connections, whichever the address asks for."""
+    """To be put before one of redis-py's classes of connections, whichever the address asks for. For protocol 2, in which every
+    word that Redis says is an answer."""
 
     _sock: Any
     _read_socket: Any = None
@@ -34,8 +36,8 @@ class RoundTrips(AbstractConnection):
     def ask(self, commands: Sequence[Sequence[Argument]], timeout_seconds: float) -> list[Any]:
         """The answers to `commands`, a refused one's a `ResponseError` in its place; waits at most `timeout_seconds` for each.
 
-        Connects where it is not connected. After any failure it is closed, so that a late answer can never be taken for that of
-        another command. Raises redis' ConnectionError, TimeoutError.
+        Connects where it is not connected, in that time too. After any failure it is closed, so that a late answer can never be
+        taken for that of another command. Raises redis' ConnectionError, TimeoutError.
         """
         try:
             return self._exchange(b"".join([_pack(command) for command in commands]), len(commands), timeout_seconds)
@@ -51,7 +53,11 @@ class RoundTrips(AbstractConnection):
 
     def _exchange(self, packed: bytes, count: int, timeout_seconds: float) -> list[Any]:
         if self._sock is None:
+            began = time.monotonic()
             self.connect()
+            timeout_seconds -= time.monotonic() - began
+            if timeout_seconds <= 0:
+                raise TimeoutError
         socket = self._sock
         if socket is not self._read_socket:
             self._read_socket, self._reader = socket, self._new_reader()
@@ -60,12 +66,11 @@ class RoundTrips(AbstractConnection):
         return [self._answer(socket, self._reader) for _ in range(count)]
 
     def _answer(self, socket: Any, reader: Any) -> Any:
-        while (answer := reader.gets()) is _INCOMPLETE or isinstance(answer, hiredis.PushNotification):
-            if answer is _INCOMPLETE:
-                received = socket.recv(RECEIVED_BYTES)
-                if not received:
-                    raise RedisConnectionError(f"{self._host_error()} closed the connection")
-                reader.feed(received)
+        while (answer := reader.gets()) is _INCOMPLETE:
+            received = socket.recv(RECEIVED_BYTES)
+            if not received:
+                raise RedisConnectionError(f"{self._host_error()} closed the connection")
+            reader.feed(received)
         if isinstance(answer, RedisConnectionError):
             raise answer  # it is loading its data, or wants a password: nothing that comes next is an answer
         return answer

@@ -14,6 +14,7 @@ from interlude.contacts.campaign_file import CampaignFile
 from interlude.contacts.leases import BudgetLeases
 from interlude.contacts.ledger import ContactLedger
 from interlude.models.store import ModelStore
+from interlude.servicekit.circuit_breaker import CircuitBreaker
 from interlude.servicekit.redis import ConnectionPerThread
 from services.decision import native_front
 from services.decision.champion import ChampionWatcher
@@ -36,6 +37,8 @@ SERVICE_VERSION = "0.1.0"
 FLUSH_SECONDS = 5.0
 REFILL_SECONDS = 0.02
 """How often budgets are looked at to fetch discounts ahead."""
+REDIS_REST_SECONDS = 0.1
+"""After a failure Redis is left alone for this long: waiting for it in every call would make all of them late."""
 SWITCH_SECONDS = 0.0005
 GC_THRESHOLD = 20_000
 
@@ -71,7 +74,8 @@ def compose(settings: DecisionSettings, metrics: DecisionMetrics) -> DecisionPar
         metrics.trial.trial,
         metrics.trial.barred,
     )
-    connections = ConnectionPerThread(settings.redis_url, timeout_ms=settings.redis_timeout_ms)
+    breaker = CircuitBreaker(REDIS_REST_SECONDS)
+    connections = ConnectionPerThread(settings.redis_url, timeout_ms=settings.redis_timeout_ms, breaker=breaker)
     budgets = BudgetLeases(
         connections,
         holder=secrets.token_hex(8),

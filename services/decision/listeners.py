@@ -2,18 +2,14 @@
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from redis.exceptions import RedisError
-from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from interlude.contacts.ledger import CONTACT_BYTES, contacts_key
 from interlude.features.codec import CorruptValue, HotFeatures, decode_hot, hot_key
 from interlude.features.generation import GENERATION_KEY, CorruptGeneration, decode_generation
 from interlude.servicekit.redis import ConnectionPerThread
-
-OPEN_SECONDS: Final = 0.1
-"""After a failure Redis is left alone for this long: waiting for it in every call would make all of them late."""
 
 
 class Listener(NamedTuple):
@@ -51,7 +47,6 @@ class RedisListeners:
         self._connections = connections
         self._on_corrupt = on_corrupt
         self._now_seconds = now_seconds
-        self._closed_until_seconds = 0.0
         self._known = _Known()
 
     @property
@@ -61,8 +56,6 @@ class RedisListeners:
 
     def read(self, customer_ids: Sequence[int], timeout_seconds: float) -> list[Listener]:
         """One `Listener` per id, in order. Raises `ListenersUnavailable`, in no more than `timeout_seconds`."""
-        if self._now_seconds() < self._closed_until_seconds:
-            raise ListenersUnavailable("Redis failed a moment ago")
         deadline_seconds = self._now_seconds() + timeout_seconds
         known = self._known
         values = self._ask(customer_ids, known.number, timeout_seconds)
@@ -91,9 +84,7 @@ class RedisListeners:
         try:
             values: list[bytes | None] = self._connections.call("MGET", *keys, timeout_seconds=timeout_seconds)
         except RedisError as error:
-            if not self._was_in_a_hurry(error, timeout_seconds):
-                self._closed_until_seconds = self._now_seconds() + OPEN_SECONDS
-            raise ListenersUnavailable(type(error).__name__) from error
+            raise ListenersUnavailable(str(error)) from error
         return values
 
     def _generation(self, document: bytes | None, known: _Known) -> _Known:
@@ -114,7 +105,3 @@ class RedisListeners:
         if len(value) % CONTACT_BYTES:
             self._on_corrupt()
         return value
-
-    def _was_in_a_hurry(self, error: RedisError, timeout_seconds: float) -> bool:
-        """Whether the caller gave up before Redis could be called slow: one impatient caller must not speak for all."""
-        return isinstance(error, RedisTimeoutError) and timeout_seconds < self._connections.timeout_seconds

@@ -1,13 +1,12 @@
 """Which outcomes were reported before: a key in Redis for each, beside its customer's others, for as long as a token is good."""
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Protocol
 
 from redis.exceptions import RedisError
 
 from interlude.v1 import events_pb2
-from services.decision.listeners import OPEN_SECONDS
 from services.decision.tokens import VALID_MS
 
 
@@ -25,23 +24,18 @@ class ReportsUnavailable(Exception):
 class ReportedOutcomes:
     """As safe between threads as its `commands`."""
 
-    def __init__(self, commands: Commands, now_seconds: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, commands: Commands) -> None:
         self._commands = commands
-        self._now_seconds = now_seconds
-        self._closed_until_seconds = 0.0
 
     def claim(self, events: Sequence[events_pb2.AdEvent]) -> list[bool]:
         """For each event whether this is its first report, in one round trip; the next report of it will not be. Raises
         `ReportsUnavailable`."""
-        if self._now_seconds() < self._closed_until_seconds:
-            raise ReportsUnavailable("Redis failed a moment ago")
         try:
             answers = self._commands.call_all(
                 [("SET", reported_key(event), 1, "NX", "PX", VALID_MS) for event in events]
             )
         except RedisError as error:
-            self._closed_until_seconds = self._now_seconds() + OPEN_SECONDS
-            raise ReportsUnavailable(type(error).__name__) from error
+            raise ReportsUnavailable(str(error)) from error
         for answer in answers:
             if isinstance(answer, Exception):
                 raise ReportsUnavailable(str(answer)) from answer
@@ -49,10 +43,8 @@ class ReportedOutcomes:
 
     def release(self, events: Sequence[events_pb2.AdEvent]) -> None:
         """Take claims back, of outcomes that found no room. Where Redis does not hear of it, they count as reported."""
-        try:
+        with suppress(RedisError):
             self._commands.call_all([("DEL", reported_key(event)) for event in events])
-        except RedisError:
-            self._closed_until_seconds = self._now_seconds() + OPEN_SECONDS
 
 
 def reported_key(event: events_pb2.AdEvent) -> str:

@@ -1,6 +1,7 @@
 """A real Redis beside the fakes: each suite runs on both."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 import redis
@@ -25,6 +26,16 @@ def client(redis_stack: Stack) -> Iterator["redis.Redis"]:
     with connect(redis_stack.redis, timeout_ms=PATIENT_MS) as patient:
         patient.flushall()
         yield patient
+
+
+@contextmanager
+def paused(stack: Stack) -> Iterator[None]:
+    """Redis takes connections and answers nothing, until the end of the block."""
+    stack.pause(Part.REDIS)
+    try:
+        yield
+    finally:
+        stack.resume(Part.REDIS)
 
 
 def connections_like(client: "redis.Redis") -> ConnectionPerThread:

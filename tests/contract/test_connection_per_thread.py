@@ -16,24 +16,17 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from devstack.faulty_proxy import Fault, FaultyProxy, always
 from devstack.stack import Part, Stack
+from interlude.servicekit.circuit_breaker import CircuitBreaker
 from interlude.servicekit.redis import ConnectionPerThread
-from tests.contract.conftest import PATIENT_MS
+from tests.contract.conftest import PATIENT_MS, paused
 
 _SLACK_SECONDS = 1.5
 """What a busy machine may add to a timeout. Everything that would wait without one waits for `PATIENT_MS`, far longer."""
 
 _SLOW_ECHO = "for _ = 1, 500000 do end return ARGV[1]"
 """Answers after a few milliseconds."""
-
-
-@contextmanager
-def _paused(stack: Stack) -> Iterator[None]:
-    stack.pause(Part.REDIS)
-    try:
-        yield
-    finally:
-        stack.resume(Part.REDIS)
 
 
 def _seconds_until_timeout(connections: ConnectionPerThread, timeout_seconds: float | None = None) -> float:
@@ -52,7 +45,7 @@ def test_a_command_is_answered(redis_stack: Stack, client: "redis.Redis") -> Non
 def test_a_paused_redis_costs_the_timeout_and_no_more(redis_stack: Stack) -> None:
     connections = ConnectionPerThread(redis_stack.redis, timeout_ms=100)
     connections.call("PING")
-    with _paused(redis_stack):
+    with paused(redis_stack):
         assert 0.1 <= _seconds_until_timeout(connections) < 0.1 + _SLACK_SECONDS
         assert _seconds_until_timeout(connections) < 0.1 + _SLACK_SECONDS  # on a connection that has to be made first
     assert connections.call("PING") == b"PONG"
@@ -60,17 +53,17 @@ def test_a_paused_redis_costs_the_timeout_and_no_more(redis_stack: Stack) -> Non
 
 def test_a_call_may_wait_less_than_the_setting(redis_stack: Stack) -> None:
     connections = ConnectionPerThread(redis_stack.redis, timeout_ms=PATIENT_MS)
-    with _paused(redis_stack):
+    with paused(redis_stack):
         assert _seconds_until_timeout(connections, 0.05) < 0.05 + _SLACK_SECONDS  # not connected yet
     connections.call("PING")
-    with _paused(redis_stack):
+    with paused(redis_stack):
         assert _seconds_until_timeout(connections, 0.05) < 0.05 + _SLACK_SECONDS
 
 
 def test_a_call_may_not_wait_longer_than_the_setting(redis_stack: Stack) -> None:
     connections = ConnectionPerThread(redis_stack.redis, timeout_ms=50)
     connections.call("PING")
-    with _paused(redis_stack):
+    with paused(redis_stack):
         assert _seconds_until_timeout(connections, 60.0) < 0.05 + _SLACK_SECONDS
 
 
@@ -111,12 +104,51 @@ def test_an_error_that_redis_answers_keeps_the_connection(redis_stack: Stack) ->
     assert connections.call("CLIENT", "ID") == before
 
 
-def test_what_redis_says_by_itself_is_no_answer(redis_stack: Stack, client: "redis.Redis") -> None:
-    connections = ConnectionPerThread(redis_stack.redis, timeout_ms=PATIENT_MS)
-    connections.call("CLIENT", "TRACKING", "ON")
-    connections.call("GET", "tracked")
-    client.set("tracked", b"changed")  # which is told to whoever has read it
-    assert connections.call_all([("ECHO", b"first"), ("GET", "tracked")]) == [b"first", b"changed"]
+def test_making_a_connection_is_part_of_the_time(redis_stack: Stack) -> None:
+    """A greeting, here for a database, and an answer that are both in time make one that is not."""
+    slow_ms, timeout_ms = 300, 500
+    with FaultyProxy(f"{redis_stack.redis.rpartition('/')[0]}/1", slow_seconds=slow_ms / 1000) as proxy:
+        proxy.choice = always(Fault.SLOW)
+        connections = ConnectionPerThread(proxy.url, timeout_ms=timeout_ms)
+        assert _seconds_until_timeout(connections) < timeout_ms / 1000 + _SLACK_SECONDS
+        proxy.choice = always(Fault.NONE)
+        assert connections.call("PING") == b"PONG"
+
+
+def test_nothing_is_said_before_the_first_command(redis_stack: Stack) -> None:
+    slow_ms, timeout_ms = 300, 500
+    with FaultyProxy(redis_stack.redis, slow_seconds=slow_ms / 1000) as proxy:
+        proxy.choice = always(Fault.SLOW)
+        assert ConnectionPerThread(proxy.url, timeout_ms=timeout_ms).call("PING") == b"PONG"
+
+
+def test_after_a_failure_redis_is_left_alone_for_a_moment(redis_stack: Stack) -> None:
+    seconds = [0.0]
+    breaker = CircuitBreaker(0.1, now_seconds=lambda: seconds[0])
+    connections = ConnectionPerThread(redis_stack.redis, timeout_ms=100, breaker=breaker)
+    connections.call("PING")
+    with paused(redis_stack):
+        _seconds_until_timeout(connections)
+    seconds[0] = 0.099
+    with pytest.raises(RedisConnectionError, match="a moment ago"):
+        connections.call("PING")
+    seconds[0] = 0.1
+    assert connections.call("PING") == b"PONG"
+
+
+def test_a_redis_that_refuses_a_command_has_not_failed(redis_stack: Stack) -> None:
+    breaker = CircuitBreaker(60)
+    connections = ConnectionPerThread(redis_stack.redis, timeout_ms=PATIENT_MS, breaker=breaker)
+    with pytest.raises(ResponseError):
+        connections.call("NOT-A-COMMAND")
+    assert not breaker.is_open
+
+
+def test_a_redis_that_cannot_be_reached_opens_the_breaker() -> None:
+    breaker = CircuitBreaker(60)
+    with pytest.raises(RedisError):
+        ConnectionPerThread("redis://127.0.0.1:1/0", timeout_ms=50, breaker=breaker).call("PING")
+    assert breaker.is_open
 
 
 def test_redis_is_reached_by_a_socket_in_the_file_system(redis_stack: Stack, tmp_path: Path) -> None:

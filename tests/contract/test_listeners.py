@@ -6,16 +6,23 @@ from typing import Any, Protocol
 import pytest
 import redis
 
-from devstack.stack import Part, Stack
+from devstack.stack import Stack
 from interlude.contacts.campaign import Campaign
 from interlude.contacts.caps import Channel
-from interlude.contacts.ledger import ContactLedger, ReservationRequest, contacts_key, decode_contacts
+from interlude.contacts.ledger import (
+    ContactLedger,
+    LedgerUnavailable,
+    ReservationRequest,
+    contacts_key,
+    decode_contacts,
+)
 from interlude.features.codec import decode_hot, hot_key
 from interlude.features.generation import GENERATION_KEY, Generation, encode_generation
+from interlude.servicekit.circuit_breaker import CircuitBreaker
 from interlude.servicekit.redis import ConnectionPerThread
 from interlude.servicekit.round_trips import Argument
-from services.decision.listeners import OPEN_SECONDS, Listener, ListenersUnavailable, RedisListeners
-from tests.contract.conftest import PATIENT_MS, connections_like
+from services.decision.listeners import Listener, ListenersUnavailable, RedisListeners
+from tests.contract.conftest import PATIENT_MS, connections_like, paused
 from tests.contract.fakes import FakeLedger, FakeListeners
 from tests.listeners import hot_features
 
@@ -95,18 +102,6 @@ def test_a_fake_that_does_not_answer_is_unavailable() -> None:
         FakeListeners(available=False).read([1], 1.0)
 
 
-class _Clock:
-    seconds = 0.0
-
-    def __call__(self) -> float:
-        return self.seconds
-
-
-def _on_redis(stack: Stack, clock: _Clock, corrupt: list[int]) -> RedisListeners:
-    connections = ConnectionPerThread(stack.redis, timeout_ms=_IMPATIENT_MS)
-    return RedisListeners(connections, lambda: corrupt.append(1), clock)
-
-
 def test_every_value_that_does_not_decode_is_counted(redis_stack: Stack, client: "redis.Redis") -> None:
     client.set(hot_key(1), hot_features()[:-1])
     client.set(contacts_key(1), b"not rows")
@@ -120,32 +115,23 @@ def test_every_value_that_does_not_decode_is_counted(redis_stack: Stack, client:
     assert len(corrupt) == 2
 
 
-def test_after_a_failure_redis_is_left_alone_for_a_moment(redis_stack: Stack) -> None:
-    clock = _Clock()
-    listeners = _on_redis(redis_stack, clock, [])
-    listeners.read([1], 1.0)
-    redis_stack.pause(Part.REDIS)
-    try:
-        with pytest.raises(ListenersUnavailable, match="TimeoutError"):
-            listeners.read([1], 1.0)
-    finally:
-        redis_stack.resume(Part.REDIS)
-    clock.seconds = OPEN_SECONDS * 0.99
+def test_once_redis_has_failed_nobody_waits_for_it(redis_stack: Stack) -> None:
+    """Whoever finds out: here the reservation, after features that could still be read."""
+    connections = ConnectionPerThread(redis_stack.redis, timeout_ms=_IMPATIENT_MS, breaker=CircuitBreaker(60))
+    listeners, ledger = RedisListeners(connections, lambda: None), ContactLedger(connections)
+    assert len(listeners.read([1, 2], 1.0)) == 2
+    with paused(redis_stack), pytest.raises(LedgerUnavailable):
+        ledger.reserve([ReservationRequest(1, 40, _CAMPAIGN, Channel.PLAYER, _NOW_MS, ())])
     with pytest.raises(ListenersUnavailable, match="a moment ago"):
         listeners.read([1], 1.0)
-    clock.seconds = OPEN_SECONDS
-    assert len(listeners.read([1, 2], 1.0)) == 2
 
 
 def test_a_caller_who_gives_up_early_does_not_speak_for_the_others(redis_stack: Stack) -> None:
-    listeners = _on_redis(redis_stack, _Clock(), [])
+    connections = ConnectionPerThread(redis_stack.redis, timeout_ms=_IMPATIENT_MS, breaker=CircuitBreaker(60))
+    listeners = RedisListeners(connections, lambda: None)
     listeners.read([1], 1.0)
-    redis_stack.pause(Part.REDIS)
-    try:
-        with pytest.raises(ListenersUnavailable, match="TimeoutError"):
-            listeners.read([1], 0.001)
-    finally:
-        redis_stack.resume(Part.REDIS)
+    with paused(redis_stack), pytest.raises(ListenersUnavailable, match="no answer"):
+        listeners.read([1], 0.001)
     assert len(listeners.read([1], 1.0)) == 1
 
 
