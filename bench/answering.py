@@ -172,7 +172,7 @@ def compose(scene: Scene, steps: Steps) -> Parts:
         FixedCampaigns(parse_campaigns(CAMPAIGNS.encode(), "bench")),
         TokenIssuer(_KEY),
         decision_log,
-        OutcomeTaker(ReportedOutcomes(connections), journal, metrics),
+        OutcomeTaker(ReportedOutcomes(connections), journal, metrics.outcomes),
         metrics,
         now_ms=now_ms,
     )

@@ -9,9 +9,17 @@ from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.metrics_core import Metric
 
 from interlude.servicekit.settings import ServiceSettings
-from services.decision.metrics import DecisionMetrics, FrontMetrics, SampleRatioMetric
+from services.decision.metrics import (
+    CampaignMetrics,
+    DecisionMetrics,
+    FrontMetrics,
+    LogMetrics,
+    ModelMetrics,
+    OutcomeMetrics,
+    SampleRatioMetric,
+    TrialMetrics,
+)
 from services.decision.settings import DecisionSettings
-from services.decision.trial_metrics import TrialMetrics
 from services.enricher.metrics import EnricherMetrics, ReconciliationMetric
 from services.enricher.settings import EnricherSettings
 from services.sms.metrics import SmsMetrics
@@ -33,6 +41,10 @@ _METRICS: Final = {
     "sms": SmsMetrics,
     "trainer": LakeMetrics,
 }
+
+
+_GROUPS: Final = (CampaignMetrics, LogMetrics, ModelMetrics, OutcomeMetrics, TrialMetrics)
+"""What holds metrics of one part of a service."""
 
 
 class MetricKind(StrEnum):
@@ -81,7 +93,7 @@ def exported_series() -> dict[str, frozenset[str]]:
 
 def _families(metrics: object) -> Iterator[MetricFamily]:
     for collector in vars(metrics).values():
-        if isinstance(collector, TrialMetrics):
+        if isinstance(collector, _GROUPS):
             yield from _families(collector)
         if isinstance(collector, MetricWrapperBase | FrontMetrics | ReconciliationMetric | SampleRatioMetric):
             for described in collector.describe():

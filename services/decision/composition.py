@@ -69,8 +69,8 @@ def compose(settings: DecisionSettings, metrics: DecisionMetrics) -> DecisionPar
     watcher = ChampionWatcher(
         ModelStore(settings.model_store),
         settings.model_public_key,
-        metrics.model_loaded,
-        metrics.model_refused,
+        metrics.models.loaded,
+        metrics.models.refused,
         metrics.trial.trial,
         metrics.trial.barred,
     )
@@ -81,7 +81,7 @@ def compose(settings: DecisionSettings, metrics: DecisionMetrics) -> DecisionPar
         holder=secrets.token_hex(8),
         now_ms=now_ms,
         timeout_seconds=settings.redis_timeout_ms / 1000,
-        on_units=metrics.budget_moved,
+        on_units=metrics.campaigns.budget_moved,
     )
     engine = DecisionEngine(
         RedisListeners(connections, metrics.corrupt_features.inc),
@@ -94,17 +94,17 @@ def compose(settings: DecisionSettings, metrics: DecisionMetrics) -> DecisionPar
     campaigns = CampaignFile(
         settings.campaign_file,
         on_loaded=lambda loaded: _campaigns_loaded(loaded, recording.journal, metrics),
-        on_refused=lambda _problems: metrics.campaigns_refused.inc(),
+        on_refused=lambda _problems: metrics.campaigns.refused(),
     )
     tokens = TokenIssuer(base64.b64decode(settings.token_key.get_secret_value()))
-    outcomes = OutcomeTaker(ReportedOutcomes(connections), recording.journal, metrics)
+    outcomes = OutcomeTaker(ReportedOutcomes(connections), recording.journal, metrics.outcomes)
     handler = DecisionHandler(engine, campaigns, tokens, recording.decision_log, outcomes, metrics, now_ms=now_ms)
     return DecisionParts(handler, watcher, campaigns, budgets, recording)
 
 
 def _campaigns_loaded(campaigns: Campaigns, journal: Journal, metrics: DecisionMetrics) -> None:
     journal.publish_campaigns(campaigns)
-    metrics.campaigns_version(campaigns.version)
+    metrics.campaigns.loaded(campaigns.version)
 
 
 def open_front(settings: DecisionSettings, handler: DecisionHandler, echoes: Mapping[str, bytes] = NO_ECHOES) -> Front:

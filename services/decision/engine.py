@@ -9,10 +9,10 @@ from typing import Protocol
 from services.decision.answers import Answer, Question, ReservationState, as_asked, facts_of, new_tuple
 from services.decision.champion import Roster
 from services.decision.listeners import Listener, ListenersUnavailable
+from services.decision.metrics import UNOBSERVED, TrialObserver
 from services.decision.policy import SHOWN, Facts, Reason, Rung, decide
 from services.decision.reserving import Reserver
 from services.decision.scoring import score, takes_moment
-from services.decision.trial_metrics import UNOBSERVED, TrialObserver
 
 _Answer = Callable[[Sequence[Question], float], list[Answer]]
 

@@ -123,7 +123,7 @@ class DecisionHandler:
             try:
                 events[place] = to_ad_event(_parse(pb.ReportOutcomeRequest, body), self._tokens, self._now_ms())
             except InvalidToken as error:
-                self._metrics.refused_tokens.labels(error.fault).inc()
+                self._metrics.outcomes.refused_tokens.labels(error.fault).inc()
                 replies[place] = self._refused(_REPORT_OUTCOME, InvalidRequest("outcome_token", error.problem))
             except InvalidRequest as error:
                 replies[place] = self._refused(_REPORT_OUTCOME, error)

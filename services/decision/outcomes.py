@@ -7,7 +7,7 @@ from interlude.events.validation import AHEAD_LIMIT_MS
 from interlude.v1 import decision_pb2 as pb
 from interlude.v1 import events_pb2
 from services.decision.journal import Journal
-from services.decision.metrics import DecisionMetrics
+from services.decision.metrics import OutcomeMetrics
 from services.decision.reported import ReportsUnavailable
 from services.decision.requests import InvalidRequest
 from services.decision.tokens import TokenIssuer
@@ -24,7 +24,7 @@ class Reported(Protocol):
 class OutcomeTaker:
     """Queues each outcome for Kafka once. As safe between threads as its parts."""
 
-    def __init__(self, reported: Reported, journal: Journal, metrics: DecisionMetrics) -> None:
+    def __init__(self, reported: Reported, journal: Journal, metrics: OutcomeMetrics) -> None:
         self._reported = reported
         self._journal = journal
         self._metrics = metrics
@@ -39,7 +39,7 @@ class OutcomeTaker:
         try:
             firsts = self._reported.claim(events)
         except ReportsUnavailable:
-            self._metrics.unchecked_outcomes.inc(len(events))
+            self._metrics.unchecked.inc(len(events))
             return [self._queue(event) for event in events]
         queued: dict[str, bool] = {}
         try:
@@ -47,7 +47,7 @@ class OutcomeTaker:
                 if is_first:
                     queued[event.event_id] = self._queue(event)
                 else:
-                    self._metrics.repeated_outcomes.labels(_kind(event)).inc()
+                    self._metrics.repeated.labels(_kind(event)).inc()
         finally:
             unqueued = [
                 event
@@ -61,7 +61,7 @@ class OutcomeTaker:
     def _queue(self, event: events_pb2.AdEvent) -> bool:
         is_queued = self._journal.report(event)
         if is_queued:
-            self._metrics.outcomes.labels(_kind(event)).inc()
+            self._metrics.taken.labels(_kind(event)).inc()
         return is_queued
 
 

@@ -34,7 +34,7 @@ class Recording:
 
     def __init__(self, settings: DecisionSettings, metrics: DecisionMetrics, *, client_id: str, version: str) -> None:
         def count_dropped(topic: str, count: int = 1) -> None:
-            metrics.log_dropped.labels(topic).inc(count)
+            metrics.log.dropped.labels(topic).inc(count)
 
         def open_producer(keep: Keep) -> RecordProducer:
             return RecordProducer(
@@ -53,7 +53,7 @@ class Recording:
             self._spill,
             service_version=version,
             on_dropped=count_dropped,
-            on_spilled=lambda topic: metrics.log_spilled.labels(topic).inc(),
+            on_spilled=lambda topic: metrics.log.spilled.labels(topic).inc(),
             on_written=experiments.count,
         )
         metrics.sample_ratio.deviations = experiments.deviations
@@ -62,9 +62,9 @@ class Recording:
         self._resender = None
         if self._spill is not None:
             self._resender = Resender(
-                self._spill, open_producer, lambda topic, count: metrics.log_resent.labels(topic).inc(count)
+                self._spill, open_producer, lambda topic, count: metrics.log.resent.labels(topic).inc(count)
             )
-            metrics.spill_bytes.set_function(self._spill.bytes_held)
+            metrics.log.spill_bytes.set_function(self._spill.bytes_held)
 
     def threads(self, stop: threading.Event) -> list[threading.Thread]:
         """What writes until `stop`, not started."""

@@ -74,7 +74,7 @@ class _Desk:
             now_ms=lambda: _NOW_MS,
             reserve_seconds=0.002,
         )
-        outcomes = OutcomeTaker(self.reported, Journal(self.sink), self.metrics)
+        outcomes = OutcomeTaker(self.reported, Journal(self.sink), self.metrics.outcomes)
         self._handler = DecisionHandler(
             engine, self.campaigns, _TOKENS, unwritten_log(), outcomes, self.metrics, now_ms=lambda: _NOW_MS
         )

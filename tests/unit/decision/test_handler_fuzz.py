@@ -58,7 +58,7 @@ def _replies(method: str, bodies: Sequence[bytes], left: Sequence[float] | None 
         reserve_seconds=0.002,
     )
     metrics = DecisionMetrics()
-    outcomes = OutcomeTaker(FakeReported(), Journal(_Sink()), metrics)
+    outcomes = OutcomeTaker(FakeReported(), Journal(_Sink()), metrics.outcomes)
     handler = DecisionHandler(
         engine, FakeCampaigns(), _TOKENS, unwritten_log(), outcomes, metrics, now_ms=lambda: _NOW_MS
     )
