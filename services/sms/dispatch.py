@@ -14,12 +14,13 @@ from typing import Final, NamedTuple, Protocol
 
 import structlog
 
-from interlude.contacts.campaign import Campaign, Campaigns
+from interlude.contacts.campaign import Campaign
 from interlude.contacts.caps import Channel, windows
 from interlude.contacts.leases import BudgetUnavailable
 from interlude.contacts.ledger import LedgerUnavailable, Outcome, Reservation, ReservationRequest
 from interlude.servicekit.errors import Unavailable
-from services.sms.journal import Change, Entry, RequestKey, SentText, Status, key_of
+from services.sms.endings import CurrentCampaigns, Endings, EventOutbox
+from services.sms.journal import Change, Entry, RequestKey, Status, key_of
 from services.sms.messages import OutgoingText, encode_text
 from services.sms.metrics import SmsMetrics
 from services.sms.policy import Reason, TextProfile, TextRequest, judge
@@ -31,13 +32,6 @@ _REFUSALS: Final = {
 }
 
 log = structlog.get_logger()
-
-
-class CurrentCampaigns(Protocol):
-    """The campaigns that hold now; others may hold at the next call."""
-
-    @property
-    def current(self) -> Campaigns: ...
 
 
 class Profiles(Protocol):
@@ -85,12 +79,6 @@ class Operator(Protocol):
     def submit(self, messages: Sequence[OutgoingText]) -> list[SubmitResult]: ...
 
 
-class EventOutbox(Protocol):
-    """Queues events for Kafka; tells whether an event is new."""
-
-    def put_event(self, sent: SentText, status: Status, reason: Reason, at_ms: int, message_id: str = "") -> bool: ...
-
-
 class _Candidate(NamedTuple):
     """A request that no rule speaks against, with what it takes to send it. `withheld`: no rule but the holdout; it gets its place
     in the ledger as if it were sent, so that the groups that are compared are capped alike."""
@@ -128,13 +116,11 @@ class Dispatcher:
         self._ledger = ledger
         self._journal = journal
         self._operator = operator
-        self._outbox = outbox
+        self._endings = Endings(journal, outbox, campaigns, budgets, metrics, now_ms)
         self._metrics = metrics
         self._now_ms = now_ms
         self._token = token
         self._throttle_limit_ms = throttle_limit_ms
-        self._ends: dict[RequestKey, tuple[TextRequest, Entry]] = {}
-        """Known to us and not yet in the journal: Redis may go away right after the operator answered."""
         self._reserved: dict[RequestKey, int] = {}
         """Reserved by us at that time, and not yet in the journal."""
         self._throttled_since_ms: dict[RequestKey, int] = {}
@@ -145,18 +131,18 @@ class Dispatcher:
 
         `requests` are different ones. Raises `Unavailable`: then call again with the same.
         """
-        self._settle()
+        self._endings.settle()
         known = self._journal.read([key_of(request) for request in requests])
         candidates = self._judge([request for request in requests if self._is_open(request, known)], known)
-        self._settle()
+        self._endings.settle()
         if not candidates:
             return
         if not self._operator.is_bound:
             raise Unavailable("no session with the SMS operator")
         claimed = self._claim(self._reserve(candidates))
-        # Nothing may come between the submission and `_ends` having its results.
+        # Nothing may come between the submission and `_endings` having its results.
         waiting = self._submit(claimed)
-        self._settle()
+        self._endings.settle()
         if waiting:
             self._journal.replace(waiting)
             raise Unavailable("the SMS operator takes no more messages now")
@@ -167,7 +153,7 @@ class Dispatcher:
         if entry is None or entry.status is Status.ACCEPTED:
             return True
         if entry.status is not Status.SUBMITTING:
-            if self._tell(request, entry):
+            if self._endings.tell(request, entry):
                 self._metrics.repeated.inc()
             return False
         if entry.note == self._token:
@@ -216,7 +202,7 @@ class Dispatcher:
                 self._end(one.request, Status.FAILED, Reason.UNCERTAIN, 0)
             else:
                 self._end(one.request, Status.SUPPRESSED, _REFUSALS[answer.outcome], 0)
-        return [one for one in candidates if key_of(one.request) not in self._ends]
+        return [one for one in candidates if one.request not in self._endings]
 
     def _take_units(self, asking: Sequence[_Candidate], now_ms: int) -> list[_Candidate]:
         """Those that have a unit of their campaign's budget now; the others end here."""
@@ -246,7 +232,7 @@ class Dispatcher:
         if not all(done):
             raise Unavailable("another instance works on the same requests")
         for one, entry in claimed:
-            self._outbox.put_event(_named(one.request), Status.ACCEPTED, Reason.NONE, entry.accepted_at_ms)
+            self._endings.tell_accepted(one.request, entry.accepted_at_ms)
         return claimed
 
     def _submitting(self, one: _Candidate) -> Entry:
@@ -287,32 +273,7 @@ class Dispatcher:
         self, request: TextRequest, status: Status, reason: Reason, accepted_at_ms: int, message_id: str = ""
     ) -> None:
         self._throttled_since_ms.pop(key_of(request), None)
-        entry = Entry(status, reason, accepted_at_ms, self._now_ms(), message_id.encode())
-        self._ends[key_of(request)] = (request, entry)
-
-    def _settle(self) -> None:
-        """Write down how requests ended, then tell. The other way round a crash in between would tell two stories."""
-        if not self._ends:
-            return
-        self._journal.write(self._ends)
-        ends, self._ends = self._ends, {}
-        for request, entry in ends.values():
-            self._metrics.requests.labels(entry.status.name.lower(), entry.reason.name.lower()).inc()
-            campaign = self._campaigns.current.find(request.campaign_id)
-            if campaign is not None and entry.reason is Reason.OPERATOR_REFUSED:
-                self._budgets.give_back(campaign)
-            self._tell(request, entry)
-
-    def _tell(self, request: TextRequest, entry: Entry) -> bool:
-        """Queue the events of an ended request; False when that was done for this batch already."""
-        named = _named(request)
-        if entry.accepted_at_ms:
-            self._outbox.put_event(named, Status.ACCEPTED, Reason.NONE, entry.accepted_at_ms)
-        return self._outbox.put_event(named, entry.status, entry.reason, entry.at_ms, entry.note.decode())
-
-
-def _named(request: TextRequest) -> SentText:
-    return SentText(request.customer_id, request.campaign_id, request.request_id)
+        self._endings.add(request, status, reason, accepted_at_ms, message_id)
 
 
 def _reservation(one: _Candidate, now_ms: int) -> ReservationRequest:
