@@ -53,7 +53,7 @@ def test_a_stop_under_load_fails_no_call_that_was_taken(scene: DecisionScene, st
     # A call that reached the machine but not yet the server is cancelled by grpcio: at most one a caller, never begun.
     assert set(load.ends) <= {"OK", "UNAVAILABLE", "CANCELLED"}
     assert load.ends["UNAVAILABLE"] > 0
-    assert load.ends["CANCELLED"] < _CALLERS
+    assert load.ends["CANCELLED"] <= _CALLERS
     logged = read_topic(
         scene.stack.kafka, Topic.DECISIONS, lambda record: record.key() == b"%d" % load.customer_id, load.ends["OK"]
     )
