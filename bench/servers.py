@@ -67,7 +67,7 @@ class Scene:
         cls, campaigns: str = CAMPAIGNS, customers: int = CUSTOMERS, show_share: float = SHOW_SHARE
     ) -> Iterator["Scene"]:
         """Real Redis and Kafka, until the end of the block."""
-        with Stack.start({Part.KAFKA, Part.REDIS}) as stack:
+        with Stack.start({Part.KAFKA, Part.REDIS}, long_running=True) as stack:
             yield cls(stack, campaigns, customers, show_share)
 
     @contextmanager

@@ -18,8 +18,9 @@ from devstack.process import BEHIND_ANSWERS, ChildProcess, ProcessFailed
 READY_TIMEOUT_S: Final = 90.0
 _FORMAT_TIMEOUT_S: Final = 60.0
 _MIB: Final = 1024 * 1024
-# Small and quick to start rather than quick in the long run: 340 MB resident, no second compiler tier.
-_JVM: Final = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:+ExitOnOutOfMemoryError")
+_JVM: Final = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError")
+_QUICK_TO_START: Final = ("-XX:TieredStopAtLevel=1",)
+"""No second compiler, which would be at work for the first half minute of load and more."""
 
 _LOG4J: Final = """\
 status = warn
@@ -42,14 +43,16 @@ class KafkaServer:
         *,
         jvm_options: Sequence[str] = (),
         start_options: Sequence[str] = (),
+        long_running: bool = False,
     ) -> None:
-        """`directory` is created for it alone; `start_options` go to the broker's JVM only.
+        """`directory` is created for it alone; `start_options` go to the broker's JVM only. One that is `long_running` is compiled
+        as in production: at 1,000 records a second, each fetched at once, it takes 0.45 processors instead of 0.75, once warm.
 
         Raises JarsFailed or JavaMissing when the set-up is incomplete.
         """
         directory.mkdir(parents=True)
         self._java: Final = find_java()
-        self._jvm_options: Final = (*_JVM, *jvm_options)
+        self._jvm_options: Final = (*_JVM, *(() if long_running else _QUICK_TO_START), *jvm_options)
         self._classpath: Final = f"{jar_directory(KAFKA)}/*"
         self._port: Final = free_port()
         self._properties: Final = directory / "server.properties"

@@ -60,6 +60,7 @@ class Stack:
         smsc: SmscSettings,
         *,
         durable_redis: bool = False,
+        long_running: bool = False,
     ) -> None:
         """Use `Stack.start`. The quick parts start while Kafka prepares its storage."""
         self.directory: Final = directory
@@ -69,7 +70,7 @@ class Stack:
         if Part.REDIS in parts:
             self._redis = RedisServer(directory / "redis", log_directory, durable=durable_redis)
         self._smsc = SmscServer(directory / "smsc", log_directory, smsc) if Part.SMSC in parts else None
-        self._kafka = _kafka_server(directory / "kafka", log_directory) if Part.KAFKA in parts else None
+        self._kafka = _kafka_server(directory / "kafka", log_directory, long_running) if Part.KAFKA in parts else None
         for part, server in ((Part.KAFKA, self._kafka), (Part.REDIS, self._redis), (Part.SMSC, self._smsc)):
             if server is not None:
                 self._servers[part] = server
@@ -83,10 +84,12 @@ class Stack:
         log_directory: Path | None = None,
         smsc: SmscSettings | None = None,
         durable_redis: bool = False,
+        long_running: bool = False,
     ) -> Iterator["Stack"]:
         """Starts `parts`, waits until all answer, and ends them on every way out of the block, SIGTERM included.
 
-        A `durable_redis` has after a kill what it had before.
+        A `durable_redis` has after a kill what it had before. `long_running`: Kafka as in production, for a measurement that warms
+        up; else it is quick to start.
         `log_directory`: one log a part; default a new folder in var/log. Call it in the main thread.
         Raises ProcessFailed with the end of its log when a part does not come up, JavaMissing, JarsFailed.
         """
@@ -94,7 +97,7 @@ class Stack:
             cleanup.enter_context(ended_by_signals())
             directory = cleanup.enter_context(temporary_workspace())
             logs, operator = log_directory or new_log_directory(), smsc or SmscSettings()
-            stack = cls(parts, directory, logs, operator, durable_redis=durable_redis)
+            stack = cls(parts, directory, logs, operator, durable_redis=durable_redis, long_running=long_running)
             cleanup.callback(stack._kill_all)
             stack._start_all()
             yield stack
@@ -156,8 +159,9 @@ class Stack:
             server.process.kill()
 
 
-def _kafka_server(directory: Path, log_directory: Path) -> KafkaServer:
-    return KafkaServer(directory, log_directory, jvm_options=archive_options(kafka_archive()))
+def _kafka_server(directory: Path, log_directory: Path, long_running: bool) -> KafkaServer:
+    options = archive_options(kafka_archive())
+    return KafkaServer(directory, log_directory, jvm_options=options, long_running=long_running)
 
 
 def _present(server: _Server | None, part: Part) -> _Server:

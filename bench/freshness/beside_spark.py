@@ -34,9 +34,10 @@ class SparkRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SideBySide:
-    """What came of it. Of the ways that Spark did not go, `refused` has its reason."""
+    """What came of it. Of the ways that Spark did not go, `refused` has its reason. `interests`: found and told by ours."""
 
     ours: Run
+    interests: int
     spark: Mapping[Way, Run]
     refused: Mapping[Way, str]
     equal_share: float
@@ -52,6 +53,7 @@ def measure_side_by_side(ground: Ground) -> SideBySide:
     with ground.enricher("enricher", GROUP_ID) as enricher:
         enricher.process.wait_until_ready()
         ours = run(ground, "enricher", "", 0, {"enricher": enricher.process.pid})
+        interests = enricher.interests()
     say(f"enricher: {ours}")
     taken: dict[Way, Run] = {}
     refused: dict[Way, str] = {}
@@ -63,7 +65,7 @@ def measure_side_by_side(ground: Ground) -> SideBySide:
             refused[way] = str(reason)[:_REASON_LENGTH]
             say(f"Spark, {way.value}, does not run: {reason}")
     equal_share = _equal_share(ground, Way.STATEFUL, first_customers[Way.STATEFUL]) if Way.STATEFUL in taken else 0.0
-    return SideBySide(ours, taken, refused, equal_share)
+    return SideBySide(ours, interests, taken, refused, equal_share)
 
 
 def _run_spark(ground: Ground, way: Way, first_customer: int, ends_ms: int) -> Run:

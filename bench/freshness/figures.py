@@ -46,6 +46,7 @@ def freshness_findings(sizes: Sizes, side_by_side: SideBySide) -> list[Finding]:
         Finding(
             "player_late_p99_ms", ours.player_late_p99_ms, "ms", "in p99_ms: how late the players' process produced"
         ),
+        Finding("steady_interests", side_by_side.interests, "interests", f"found and told, warm-up included; {load}"),
         *(Finding(f"steady_{name}_cpu", busy, "processors", load) for name, busy in sorted(ours.busy.items())),
     ]
     for way, (name, doc) in _WAYS.items():

@@ -26,6 +26,7 @@ from devstack.topics import create_topics
 _STOP_SECONDS: Final = 20.0
 _ANSWER_SECONDS: Final = 30.0
 _EVENTS: Final = "interlude_enricher_events_total"
+_INTERESTS: Final = "interlude_enricher_interests_total"
 
 
 class Enricher:
@@ -37,9 +38,16 @@ class Enricher:
 
     def seen(self) -> int:
         """Events that it is done with since it started, whatever became of them."""
+        return self._counted(_EVENTS)
+
+    def interests(self) -> int:
+        """Interests that it found and told since it started."""
+        return self._counted(_INTERESTS)
+
+    def _counted(self, name: str) -> int:
         with urlopen(self._metrics_url, timeout=_ANSWER_SECONDS) as answer:
             families = text_string_to_metric_families(answer.read().decode())
-        return sum(int(sample.value) for family in families for sample in family.samples if sample.name == _EVENTS)
+        return sum(int(sample.value) for family in families for sample in family.samples if sample.name == name)
 
 
 class Ground:
@@ -58,7 +66,7 @@ class Ground:
     @contextmanager
     def start(cls, sizes: Sizes) -> Iterator["Ground"]:
         """Until the end of the block."""
-        with Stack.start({Part.KAFKA, Part.REDIS}) as stack:
+        with Stack.start({Part.KAFKA, Part.REDIS}, long_running=True) as stack:
             yield cls(stack, sizes, stack.directory / "bench")
 
     @contextmanager

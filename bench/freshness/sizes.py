@@ -22,8 +22,8 @@ class Sizes:
     """How often one process and two take turns at the backlog."""
 
 
-FULL: Final = Sizes(customers=5000, per_second=1000, warm_up_seconds=10, seconds=25, backlog=500_000, rounds=2)
-"""Some five minutes on two cores."""
+FULL: Final = Sizes(customers=5000, per_second=1000, warm_up_seconds=30, seconds=25, backlog=500_000, rounds=2)
+"""Some six minutes on two cores. Kafka takes half a minute until it is compiled."""
 
 QUICK: Final = Sizes(customers=500, per_second=100, warm_up_seconds=5, seconds=5, backlog=20_000, rounds=1)
 """To see that everything works: its figures mean little."""

@@ -70,11 +70,13 @@ class EnricherHandler:
         self._now_ms = now_ms
 
     def handle(self, batch: Sequence[Message]) -> None:
-        """1. decode every record; 2. read the states; 3. fold; 4. publish what was found, wait until Kafka has it;
-        5. write the states, again for listeners whom another enricher wrote meanwhile.
+        """1. decode every record; 2. read the states; 3. fold; 4. queue what was found for Kafka; 5. write the states of those without
+        interests; 6. wait until Kafka has what was queued; 7. write the other states. From 2 again for listeners whom another enricher
+        wrote meanwhile.
 
         Publishing comes before writing: after a crash in between, the events are folded again and give the same interests
-        with the same ids; the other way round they would be lost. Raises `Unavailable`, `TooManyDeadLetters` among them before
+        with the same ids; the other way round they would be lost. Where a batch fails half way and is handled again, what was
+        written of it counts as duplicate. Raises `Unavailable`, `TooManyDeadLetters` among them before
         anything of the batch is published or written.
         """
         received = Counter((record.topic() or "", record.partition() or 0) for record in batch)
@@ -87,7 +89,8 @@ class EnricherHandler:
             pending = self._apply(pending, rejected)
             rejected = []
         if rejected:
-            self._publish({}, rejected)
+            self._queue({}, rejected)
+            self._publish(rejected)
         self._reconciliation.end()
         self._limit.add(tally)
         self._metrics.batch_records.observe(len(batch))
@@ -120,25 +123,40 @@ class EnricherHandler:
             folded = {
                 customer_id: fold_arrivals(states[customer_id], events) for customer_id, events in arrivals.items()
             }
-        with self._timed["publish"]:
-            self._publish(folded, rejected)
         changes = {
             customer_id: Change(states[customer_id], after.state)
             for customer_id, after in folded.items()
             if after.state is not states[customer_id]
         }
-        with self._timed["write"]:
-            refused = self._states.write(changes)
+        queued = self._queue(folded, rejected)
+        held = {customer_id: changes.pop(customer_id) for customer_id in queued}
+        refused = self._write(changes)
+        if queued or rejected:
+            self._publish(rejected)
+            refused += self._write(held)
         self._count(arrivals, folded, refused)
         return {customer_id: arrivals[customer_id] for customer_id in refused}
 
-    def _publish(self, folded: Mapping[int, FoldedArrivals], rejected: Sequence[tuple[Message, InvalidEvent]]) -> None:
+    def _queue(
+        self, folded: Mapping[int, FoldedArrivals], rejected: Sequence[tuple[Message, InvalidEvent]]
+    ) -> list[int]:
+        """Queue dead letters and interests for Kafka; returns whose interests."""
         for record, reason in rejected:
             self._outbox.put_dead_letter(record, reason)
-        with_interests = [(customer_id, after) for customer_id, after in folded.items() if after.interests]
-        for customer_id, after in with_interests:
-            self._outbox.put_interests(customer_id, after)
-        if rejected or with_interests:
+        with_interests = [customer_id for customer_id, after in folded.items() if after.interests]
+        for customer_id in with_interests:
+            self._outbox.put_interests(customer_id, folded[customer_id])
+        return with_interests
+
+    def _write(self, changes: Mapping[int, Change]) -> list[int]:
+        if not changes:
+            return []
+        with self._timed["write"]:
+            return self._states.write(changes)
+
+    def _publish(self, rejected: Sequence[tuple[Message, InvalidEvent]]) -> None:
+        """Wait until Kafka has what was queued."""
+        with self._timed["publish"]:
             self._outbox.flush()
         for record, _ in rejected:
             self._reconciliation.count((record.topic() or "", record.partition() or 0), EventOutcome.DEAD_LETTERED, 1)

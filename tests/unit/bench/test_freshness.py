@@ -1,5 +1,6 @@
 """How listens are timed, and what becomes of the times."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import cast
 
@@ -12,7 +13,7 @@ from bench.freshness.figures import freshness_findings, throughput_findings
 from bench.freshness.listeners import known_listener
 from bench.freshness.runs import Run
 from bench.freshness.schedule import Schedule
-from bench.freshness.sizes import QUICK
+from bench.freshness.sizes import FULL, QUICK
 from bench.freshness.spark_steps import FoldWithState
 from bench.freshness.spark_ways import Way
 from bench.freshness.throughput import Rounds, Throughput
@@ -54,6 +55,14 @@ def test_every_listen_belongs_to_one_customer_and_is_due_once() -> None:
     assert [SCHEDULE.due_ns(number) - SCHEDULE.began_ns for number in (0, 1, 29)] == [0, 10_000_000, 290_000_000]
     listen = SCHEDULE.listen(13)
     assert (listen.customer_id, listen.played_at_ms) == (103, BEGAN_MS + 130)
+
+
+def test_now_and_then_a_listener_plays_a_track_three_times() -> None:
+    listens = FULL.per_second * (FULL.warm_up_seconds + FULL.seconds)
+    schedule = Schedule(0, FULL.customers, FULL.per_second, listens, 0, 0, BEGAN_MS)
+    plays = Counter((schedule.customer_of(number), schedule.listen(number).track_id) for number in range(listens))
+    often = sum(count - 2 for count in plays.values() if count > 2)
+    assert 0.01 < often / schedule.listens < 0.04
 
 
 def test_a_listen_is_timed_from_when_it_was_due_to_when_its_features_were_read() -> None:
@@ -149,11 +158,12 @@ def _run(p99_ms: float) -> Run:
 
 def test_figures_of_freshness_have_ratios_for_the_ways_that_ran_and_reasons_for_the_others() -> None:
     taken = {Way.STATEFUL: _run(800), Way.STATELESS: _run(400)}
-    found = freshness_findings(QUICK, SideBySide(_run(20), taken, {Way.REAL_TIME: "not with this sink"}, 1.0))
+    found = freshness_findings(QUICK, SideBySide(_run(20), 7, taken, {Way.REAL_TIME: "not with this sink"}, 1.0))
     values = {finding.name: finding.value for finding in found}
     assert (values["p50_ms"], values["p99_ms"]) == (5, 20)
     assert (values["p99_vs_spark_microbatch"], values["p99_vs_spark_stateless"]) == (0.025, 0.05)
     assert values["spark_equal_share"] == 1
+    assert values["steady_interests"] == 7
     assert "p99_vs_spark_real_time" not in values
     assert next(f for f in found if f.name == "spark_real_time_runs").under.endswith("not with this sink")
 
