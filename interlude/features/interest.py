@@ -8,10 +8,14 @@ same interests; an interest found twice carries the same id.
 import struct
 from bisect import bisect_left
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from interlude.features.schema import INTEREST_LISTENS, INTEREST_WINDOW_MS
 from interlude.features.state import Listen, Listens
+
+_WORD: Final = struct.Struct("<Q")
+_NEAR_BYTES: Final = 8 * 20
+"""Of a column: half an hour has eight tracks, or some more with skips."""
 
 
 class Interest(NamedTuple):
@@ -26,10 +30,12 @@ class Interest(NamedTuple):
 
 def interests_found(listens: Listens, listen: Listen) -> list[Interest]:
     """The interests that exist in `listens` because `listen`, which it includes, is there; oldest first."""
+    # Every window that includes `listen` begins here or later.
+    start = _first_near(listens.played_at_ms, listen.played_at_ms - INTEREST_WINDOW_MS)
     # Counting unaligned bytes may count too much, never too little: enough to dismiss almost every listen at once.
-    if listens.track_id.count(struct.pack("<Q", listen.track_id)) < INTEREST_LISTENS:
+    if listens.track_id.count(_WORD.pack(listen.track_id), start) < INTEREST_LISTENS:
         return []
-    plays = _plays_of(listens, listen.track_id)
+    plays = _plays_of(listens, listen.track_id, start)
     found = []
     for place, (closing_ms, closing_hash) in enumerate(plays):
         if not _in_window(closing_ms, closing_hash, listen):
@@ -60,12 +66,19 @@ def _in_window(closing_ms: int, closing_hash: int, listen: Listen) -> bool:
     return listen.played_at_ms >= closing_ms - INTEREST_WINDOW_MS
 
 
-def _plays_of(listens: Listens, track_id: int) -> list[tuple[int, int]]:
-    layout = f"<{len(listens.marks)}Q"
+def _first_near(played_at_ms: bytes, since_ms: int) -> int:
+    """In bytes, a row of that column before which all are older than `since_ms`: the first of the last few rows, or 0."""
+    start = len(played_at_ms) - _NEAR_BYTES
+    return start if start > 0 and _WORD.unpack_from(played_at_ms, start)[0] < since_ms else 0
+
+
+def _plays_of(listens: Listens, track_id: int, start: int) -> list[tuple[int, int]]:
+    """Time and event hash of each play of the track, from the row at that byte of a column on."""
+    layout = f"<{len(listens.marks) - start // 8}Q"
     rows = zip(
-        struct.unpack(layout, listens.played_at_ms),
-        struct.unpack(layout, listens.event_hash),
-        struct.unpack(layout, listens.track_id),
+        struct.unpack_from(layout, listens.played_at_ms, start),
+        struct.unpack_from(layout, listens.event_hash, start),
+        struct.unpack_from(layout, listens.track_id, start),
         strict=True,
     )
     return [(at_ms, event_hash) for at_ms, event_hash, track in rows if track == track_id]

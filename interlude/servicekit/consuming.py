@@ -144,18 +144,18 @@ class ConsumerLoop:
             return []
         self._deafness.heard()
         records = [first, *self._consumer.consume(self._settings.max_records - 1, 0)]
-        records = [record for record in records if self._is_record(record)]
         # Partitions may be revoked while records are collected: committing for them would rewind their next owner.
-        return [record for record in records if self._flow.owns(record)]
+        owns = self._flow.owns
+        return [record for record in records if self._is_record(record) and owns(record)]
 
     def _is_record(self, record: Message) -> bool:
+        if record.error() is None:
+            drop_unreadable_headers(record)
+            return True
         if is_end(record):
             self._flow.reached_end(place_of(record))
             return False
-        if is_error(record):
-            return False
-        drop_unreadable_headers(record)
-        return True
+        return not is_error(record)
 
     def _handle_pending(self, stop: threading.Event) -> bool:
         """Handle the pending batch; False when the service stops before it could be handled."""

@@ -31,7 +31,7 @@ class PartitionFlow:
 
     def owns(self, record: Message) -> bool:
         """Whether the record's partition is still ours."""
-        return place_of(record) in self._owned
+        return (record.topic(), record.partition()) in self._owned
 
     def places(self) -> list[Place]:
         """The partitions that are ours, sorted."""
