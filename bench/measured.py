@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import subprocess
+import sysconfig
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,4 +57,12 @@ def _machine() -> str:
     if info.exists():
         names = [line.partition(":")[2].strip() for line in info.read_text().splitlines() if "model name" in line]
         model = names[0] if names else model
-    return f"{os.cpu_count()} × {model}, {platform.system()} {platform.release()}, Python {platform.python_version()}"
+    python = f"Python {platform.python_version()} ({_python_build()})"
+    return f"{os.cpu_count()} × {model}, {platform.system()} {platform.release()}, {python}"
+
+
+def _python_build() -> str:
+    """Debian's Python and that of the official images are optimised, one that was compiled by hand often is not: then a loop takes
+    twice as long, a whole decision or fold a tenth to a fifth longer."""
+    optimised = "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
+    return "optimised build" if optimised else "build without optimisation"

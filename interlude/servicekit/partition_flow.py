@@ -6,7 +6,7 @@ from typing import Final
 import structlog
 from confluent_kafka import Consumer, Message, TopicPartition
 
-from interlude.servicekit.records import Place, place_of, places_of
+from interlude.servicekit.records import Place, places_of
 from interlude.servicekit.telemetry import Health
 
 log = structlog.get_logger()

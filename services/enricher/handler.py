@@ -70,9 +70,9 @@ class EnricherHandler:
         self._now_ms = now_ms
 
     def handle(self, batch: Sequence[Message]) -> None:
-        """1. decode every record; 2. read the states; 3. fold; 4. queue what was found for Kafka; 5. write the states of those without
-        interests; 6. wait until Kafka has what was queued; 7. write the other states. From 2 again for listeners whom another enricher
-        wrote meanwhile.
+        """1. decode every record; 2. read the states; 3. fold; 4. queue what was found for Kafka; 5. write the states of those
+        without interests; 6. wait until Kafka has what was queued; 7. write the other states. From 2 again for listeners whom
+        another enricher wrote meanwhile.
 
         Publishing comes before writing: after a crash in between, the events are folded again and give the same interests
         with the same ids; the other way round they would be lost. Where a batch fails half way and is handled again, what was

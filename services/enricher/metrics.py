@@ -36,7 +36,7 @@ class EnricherMetrics:
         )
         self.step_seconds = Histogram(
             "interlude_enricher_step_seconds",
-            "Time of one batch in each step: decode, read, fold, publish (waiting for Kafka, where there was something to tell), write. "
+            "Time of one batch in each step: decode, read, fold, publish (waiting for Kafka where something is told), write. "
             "When read or write rises: look at Redis; when fold rises: look for a listener with very many events.",
             ["step"],
             buckets=(0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2),
