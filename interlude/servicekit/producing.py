@@ -4,10 +4,12 @@ import logging
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
+import structlog
 from confluent_kafka import KafkaError, Message, Producer
 
 from interlude.servicekit.deafness import Deafness
@@ -19,6 +21,8 @@ _WRONG_RECORD: Final = frozenset(
     {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_MSG, KafkaError.INVALID_RECORD, KafkaError.POLICY_VIOLATION}
 )
 """Kafka refuses the record itself, and would do so again."""
+
+log = structlog.get_logger()
 
 KafkaHeaders = list[tuple[str, str | bytes | None]]
 
@@ -86,20 +90,31 @@ class RecordProducer:
         if not waiting:
             self._deafness.heard()
         elif self._deafness.is_total(self._producer):
-            self.give_up()
-            self._producer, self._deafness, waiting = self._start(), Deafness(), 0
+            self._replace()
+            waiting = 0
         if waiting or self._undelivered > before:
             raise Unavailable(f"{waiting + self._undelivered - before} records are not in Kafka")
 
     def give_up(self) -> None:
         """Empty the queue: whatever is not in Kafka yet is undelivered. Some of it may be there all the same."""
-        self._producer.purge()
-        self._producer.flush(0)
+        _empty(self._producer)
 
     def poll_until(self, stop: threading.Event) -> None:
-        """Serve delivery reports until `stop`; for a thread of its own where nobody calls `flush` regularly."""
+        """Serve delivery reports until `stop`; for a thread of its own where nobody calls `flush` regularly. Where Kafka's client
+        hears nothing any more while records wait in it, they are undelivered, and there is another client."""
         while not stop.is_set():
             self._producer.poll(_POLL_SECONDS)
+            if not len(self._producer):
+                self._deafness.heard()  # nothing is waited for
+            elif self._deafness.is_total(self._producer):
+                self._replace()
+
+    def _replace(self) -> None:
+        deaf, self._producer, self._deafness = self._producer, self._start(), Deafness()
+        log.warning("reconnecting", undelivered=len(deaf))
+        _empty(deaf)
+        time.sleep(_POLL_SECONDS)
+        _empty(deaf)  # of what another thread was just putting in
 
     def _start(self) -> Producer:
         return _started_with(self._niceness, lambda: Producer(self._settings, logger=logging.getLogger("kafka")))
@@ -117,6 +132,11 @@ class RecordProducer:
         )
         if not kept:
             self._on_undelivered(topic)
+
+
+def _empty(producer: Producer) -> None:
+    producer.purge()
+    producer.flush(0)
 
 
 def _started_with(niceness: int, start: Callable[[], Producer]) -> Producer:
