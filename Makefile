@@ -15,8 +15,8 @@ setup:  ## install everything into .venv and the user's cache; all others do it 
 demo: setup  ## the main job end to end on one screen; KEEP=1 stays up, DATA=directory replays real logs
 	@$(VENV)/python -m demo $(if $(KEEP),--keep) $(if $(DATA),--data "$(DATA)")
 
-test: setup  ## every test, on real Kafka, Redis and SMS operator; ARGS="-k name" for some
-	@$(VENV)/python -m pytest $(ARGS)
+test: setup  ## every test, on real Kafka, Redis and SMS operator; ARGS="-k name" for some, JOBS=2 for half the time
+	@$(VENV)/python -m pytest $(if $(JOBS),-n $(JOBS) --dist loadfile) $(ARGS)
 
 test-exhaustive: setup  ## features and interests against a brute-force oracle, 10,000 cases of each
 	@HYPOTHESIS_PROFILE=exhaustive $(VENV)/python -m pytest --timeout 3600 tests/unit/enricher/test_against_oracle.py $(ARGS)

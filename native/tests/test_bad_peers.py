@@ -96,7 +96,7 @@ def test_a_stream_reset_in_its_middle_is_forgotten(run: Run) -> None:
         front.counted("received", 1)
         client.send(frame(RST_STREAM, 0, 1, b"\0\0\0\x08"))
         still_serves(front)
-    assert front.front.counters()["in_flight"] == 0
+    front.until(lambda: front.front.counters()["in_flight"] == 0)
 
 
 def test_a_client_that_gives_up_many_calls_at_once_keeps_its_connection(run: Run) -> None:
