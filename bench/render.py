@@ -26,9 +26,9 @@ Enricher and Spark run one after the other on the same topic and Redis, each wit
 listeners with equally full states. Spark gets `local[4]` for 4 partitions, the smallest trigger, no waiting for locality, and the
 enricher's own decode, fold and encode in its Python workers: `spark_microbatch` keeps the same state in Spark's state store and
 must come to the same bytes (`spark_equal_share`); `spark_stateless` and `spark_real_time` are easier than what the enricher does:
-each listen becomes the features of a listener who has but that one. Kafka has both its compilers, as in production. Some listens close
-an interest, which is in Kafka before it is in Redis (`steady_interests`; until 26 November most did, as every listener of this
-benchmark played one track for ever). `events_per_second`: all enrichers stand before the backlog
+each listen becomes the features of a listener who has but that one. Kafka has both its compilers, as in production. Some listens
+close an interest, which is in Kafka before it is in Redis (`steady_interests`; until 30 November most did, as every listener of
+this benchmark played one track for ever). `events_per_second`: all enrichers stand before the backlog
 with their partitions when it begins; counted from 20 to 90 % of it.
 """
 
