@@ -10,13 +10,17 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 import structlog
-from confluent_kafka import KafkaError, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from interlude.servicekit.deafness import Deafness
 from interlude.servicekit.errors import Unavailable
 
 RECORD_BYTES_LIMIT: Final = 4 * 1024 * 1024
 _POLL_SECONDS: Final = 0.1
+_ANSWER_SECONDS: Final = 1.0
+_RECONNECT_MS: Final = 1000
+_RECOVERY_SECONDS: Final = 3.0
+"""By then a client that is not deaf has found a Kafka that answers another one."""
 _WRONG_RECORD: Final = frozenset(
     {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_MSG, KafkaError.INVALID_RECORD, KafkaError.POLICY_VIOLATION}
 )
@@ -56,6 +60,8 @@ class RecordProducer:
             "partitioner": partitioner,
             # A report of each delivery would cost the interpreter as much as sending: only failures are told.
             "delivery.report.only.error": True,
+            # A Kafka that comes back is found within a second, not ten.
+            "reconnect.backoff.max.ms": _RECONNECT_MS,
             "acks": "all",
             "enable.idempotence": True,
             "linger.ms": linger_ms,
@@ -90,7 +96,7 @@ class RecordProducer:
         if not waiting:
             self._deafness.heard()
         elif self._deafness.is_total(self._producer):
-            self._replace()
+            self._replace(self._start())
             waiting = 0
         if waiting or self._undelivered > before:
             raise Unavailable(f"{waiting + self._undelivered - before} records are not in Kafka")
@@ -101,16 +107,24 @@ class RecordProducer:
 
     def poll_until(self, stop: threading.Event) -> None:
         """Serve delivery reports until `stop`; for a thread of its own where nobody calls `flush` regularly. Where Kafka's client
-        hears nothing any more while records wait in it, they are undelivered, and there is another client."""
+        hears nothing any more though Kafka answers another one, what waits in it is undelivered, and the other takes its place."""
         while not stop.is_set():
             self._producer.poll(_POLL_SECONDS)
             if not len(self._producer):
                 self._deafness.heard()  # nothing is waited for
             elif self._deafness.is_total(self._producer):
-                self._replace()
+                self._replace_where_another_hears()
 
-    def _replace(self) -> None:
-        deaf, self._producer, self._deafness = self._producer, self._start(), Deafness()
+    def _replace_where_another_hears(self) -> None:
+        """What waits for a Kafka that is away goes on waiting: nobody is there to queue it again, as there is at a `flush`."""
+        another = self._start()
+        if _hears(another, _ANSWER_SECONDS) and not _hears(self._producer, _RECOVERY_SECONDS):
+            self._replace(another)
+        else:
+            self._deafness = Deafness()
+
+    def _replace(self, another: Producer) -> None:
+        deaf, self._producer, self._deafness = self._producer, another, Deafness()
         log.warning("reconnecting", undelivered=len(deaf))
         _empty(deaf)
         time.sleep(_POLL_SECONDS)
@@ -132,6 +146,14 @@ class RecordProducer:
         )
         if not kept:
             self._on_undelivered(topic)
+
+
+def _hears(producer: Producer, timeout_seconds: float) -> bool:
+    try:
+        producer.list_topics(timeout=timeout_seconds)
+    except KafkaException:
+        return False
+    return True
 
 
 def _empty(producer: Producer) -> None:

@@ -1,7 +1,9 @@
 """Kafka away for longer than memory lasts: decisions wait on disk, survive the service's own end, and reach Kafka at last."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from devstack.process import ProcessFailed
 from devstack.stack import Part, Stack
 from devstack.topics import create_topics
 from interlude.events.topics import Topic
+from interlude.servicekit.deafness import PATIENCE_SECONDS
 from interlude.v1 import decision_pb2 as pb
 from tests.integration.decision_scene import (
     UNHURRIED,
@@ -72,6 +75,13 @@ def _ids(records: list[Message]) -> set[str]:
     return {pb.DecisionLogged.FromString(value_of(record)).decision_id for record in records}
 
 
+def _has_wondered(logs: Path) -> bool:
+    """Whether a service had no answer for as long as a client is trusted, and began to count anew."""
+    found = re.findall(r'"silent_seconds": ([0-9.]+)', "".join(log.read_text() for log in logs.glob("*.log")))
+    silences = [float(seconds) for seconds in found]
+    return any(before >= PATIENCE_SECONDS > after for before, after in pairwise(silences))
+
+
 def test_decisions_outlast_the_service_while_kafka_is_away(own_stack: Stack, tmp_path: Path) -> None:
     with _service(own_stack, tmp_path) as scene:
         _ask(scene, 5)
@@ -101,6 +111,19 @@ def test_what_waits_on_disk_is_sent_once_a_stopped_kafka_goes_on(own_stack: Stac
     with _service(own_stack, tmp_path):
         records = read_topic(own_stack.kafka, Topic.DECISIONS, _about(customers), 30)
         assert len(_ids(records)) == 30
+
+
+def test_without_a_disk_decisions_wait_for_a_kafka_that_is_away_longer_than_a_client_is_trusted(
+    own_stack: Stack, tmp_path: Path
+) -> None:
+    with running(own_stack, tmp_path, settings={**UNHURRIED, "DECISION_SPILL_DIRECTORY": ""}) as scene:
+        _ask(scene, 5)
+        own_stack.kill(Part.KAFKA)
+        customers = _ask(scene, 40)
+        until(lambda: _has_wondered(tmp_path), "nobody wonders whether the client is deaf", _STOP_S)
+        own_stack.restart(Part.KAFKA)
+        assert len(_ids(read_topic(own_stack.kafka, Topic.DECISIONS, _about(customers), 40))) == 40
+        assert scene.sample(_DROPPED) == 0
 
 
 def test_a_killed_service_leaves_what_was_on_disk_to_the_next(own_stack: Stack, tmp_path: Path) -> None:
