@@ -15,7 +15,7 @@ setup:  ## install everything into .venv and the user's cache; all others do it 
 demo: setup  ## the main job end to end on one screen; KEEP=1 stays up, DATA=directory replays real logs
 	@$(VENV)/python -m demo $(if $(KEEP),--keep) $(if $(DATA),--data "$(DATA)")
 
-test: setup  ## every test, on real Kafka, Redis and SMS operator; ARGS="-k name" for some, JOBS=2 for half the time
+test: setup  ## every test, on real Kafka, Redis and SMS operator; ARGS="-k name" for some, JOBS=2 for two files at a time
 	@$(VENV)/python -m pytest $(if $(JOBS),-n $(JOBS) --dist loadfile) $(ARGS)
 
 test-exhaustive: setup  ## features and interests against a brute-force oracle, 10,000 cases of each

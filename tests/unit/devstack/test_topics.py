@@ -1,4 +1,46 @@
-from devstack.topics import plan_topics
+from concurrent.futures import Future
+from types import SimpleNamespace
+
+import pytest
+
+from devstack import topics
+from devstack.topics import create, plan_topics
+
+
+class Kafka:
+    """Hears its clients from the `hears_from`th on; the others wait for an answer in vain."""
+
+    def __init__(self, hears_from: int) -> None:
+        self.hears_from = hears_from
+        self.clients = 0
+
+    def client(self, _settings: object) -> SimpleNamespace:
+        self.clients += 1
+        answer: Future[None] = Future()
+        if self.clients >= self.hears_from:
+            answer.set_result(None)
+        partitions = {0: SimpleNamespace(leader=1)}
+        found = SimpleNamespace(topics={"listens": SimpleNamespace(error=None, partitions=partitions)})
+        return SimpleNamespace(create_topics=lambda *_, **__: {"listens": answer}, list_topics=lambda *_, **__: found)
+
+
+def _create(kafka: Kafka, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(topics, "AdminClient", kafka.client)
+    monkeypatch.setattr(topics, "_ANSWER_S", 0.01)
+    create("nowhere:1", plan_topics()[:1])
+
+
+def test_a_client_that_has_no_answer_is_followed_by_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    kafka = Kafka(hears_from=2)
+    _create(kafka, monkeypatch)
+    assert kafka.clients == 2
+
+
+def test_a_kafka_that_answers_no_client_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    kafka = Kafka(hears_from=9)
+    with pytest.raises(TimeoutError):
+        _create(kafka, monkeypatch)
+    assert kafka.clients == 3
 
 
 def test_every_topic_about_customers_has_the_same_number_of_partitions() -> None:

@@ -65,6 +65,18 @@ def test_a_whole_window_of_kept_listens_agrees_with_the_oracle(seed: int) -> Non
     assert _closing(listens) == oracle.closing_listens(listens)
 
 
+@pytest.mark.parametrize("rows_in_window", [15, 18, 19, 20, 21, 22, 25])
+@pytest.mark.parametrize("at_once", [1, 2, 3])
+def test_rows_that_are_not_looked_at_would_change_nothing(rows_in_window: int, at_once: int) -> None:
+    step_ms = HALF_HOUR_MS // rows_in_window
+    in_order = [
+        Listen(BASE_MS + number // at_once * at_once * step_ms, number, number % 10, False, 0) for number in range(60)
+    ]
+    late = random.Random(rows_in_window).sample(in_order, len(in_order))
+    for listens in (in_order, late):
+        assert _closing(listens) == oracle.closing_listens(listens)
+
+
 @given(dense_histories)
 def test_every_interest_describes_a_real_window(listens: list[Listen]) -> None:
     known = {listen.event_hash: identity(listen) for listen in listens}
