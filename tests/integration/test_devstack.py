@@ -27,8 +27,9 @@ _MEGABYTES_2 = 2_000_000
 _OWNER = """
 import json, signal
 from devstack.stack import Part, Stack
-# Where the tests run in the background of a script, this signal is ignored, and so it is in what they start.
+# Where the tests run in the background of a script, or under nohup, these are ignored, and so they are in what they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 with Stack.start({Part.REDIS, Part.SMSC}) as stack:
     pids = [stack.process(part).pid for part in stack.parts]
     print(json.dumps({"pids": pids, "directory": str(stack.directory)}), flush=True)
