@@ -3,6 +3,7 @@
 import base64
 
 import numpy as np
+import onnx
 import pytest
 
 from interlude.models.manifest import Manifest
@@ -48,6 +49,12 @@ def test_three_ways_to_one_probability() -> None:
         onnx_probabilities(to_onnx_file(classifier), features),
     )
     assert greatest_difference(*answers) <= 1e-7
+
+
+def test_file_computes_nothing_but_probabilities() -> None:
+    model = onnx.load_from_string(to_onnx_file(to_sklearn(STEEP)))
+    assert [output.name for output in model.graph.output] == ["probabilities"]
+    assert "ArgMax" not in {node.op_type for node in model.graph.node}
 
 
 def test_greatest_difference_sees_one_row_and_no_numbers() -> None:
