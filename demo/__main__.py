@@ -25,13 +25,14 @@ from demo.simulator import World
 from demo.summary import Summary, to_table, write_summary
 from demo.trainer import TrainerSession
 from demo.training import AGAIN, CLICKS, IMPRESSIONS, QUICKLY, TENFOLD, features_file
-from devstack.endpoints import describe_system
+from devstack.endpoints import ENDPOINTS, describe_system
 from devstack.environment import Environments, choose_addresses
 from devstack.jars import JarsFailed
 from devstack.java import JavaMissing
 from devstack.keys import generate_keys
 from devstack.process import ProcessFailed
 from devstack.stack import Stack
+from devstack.supervisor import AlreadyRunning, announced
 from devstack.system import System
 from interlude.servicekit.errors import Unavailable
 
@@ -150,9 +151,15 @@ def _stay(screen: Screen, system: System) -> None:
     described = describe_system(system)
     for name in ("kafka", "redis", "decision", "metrics"):
         screen.show(f"{name}: {described[name]}")
-    screen.show("Staying up until Ctrl-C.")
-    while True:
-        time.sleep(1)
+    with ExitStack() as cleanup:
+        try:
+            cleanup.enter_context(announced(system))
+            screen.show(f"Addresses: {ENDPOINTS}, where the command line looks.")
+        except AlreadyRunning:
+            screen.show("What `make up` started runs too: the command line asks that, unless told these addresses.")
+        screen.show("Staying up until Ctrl-C or `make down`.")
+        while True:
+            time.sleep(1)
 
 
 if __name__ == "__main__":

@@ -71,12 +71,28 @@ def supervise(log_directory: Path, *, parts_only: bool) -> None:
                 if parts_only:
                     write_endpoints(describe_stack(stack))
                     _watch_nothing()
-                with System.start(stack) as system:
-                    write_trainer_environment(system.environments.trainer())
-                    write_endpoints(describe_system(system))
+                with System.start(stack) as system, _described(system):
                     _watch(system)
         finally:
             remove_endpoints()
+
+
+@contextmanager
+def announced(system: System) -> Iterator[None]:
+    """A system that another program started is as good as `make up`'s until the end of the block: its addresses are where the
+    command line looks, and `make down` ends it. Raises AlreadyRunning."""
+    with _pid_file(), _described(system):
+        yield
+
+
+@contextmanager
+def _described(system: System) -> Iterator[None]:
+    try:
+        write_trainer_environment(system.environments.trainer())
+        write_endpoints(describe_system(system))
+        yield
+    finally:
+        remove_endpoints()
 
 
 def _watch_nothing() -> None:

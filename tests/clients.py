@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, Protocol, Self, TypeVar
 
-from interlude.client import AsyncDecisionClient, Decision, DecisionClient, Outcome
+from interlude.client import AsyncDecisionClient, Decision, DecisionClient, Device, Outcome
 
 _Result = TypeVar("_Result")
 
@@ -15,7 +15,13 @@ class Client(Protocol):
     def warm_up(self, timeout_seconds: float = ..., /) -> bool: ...
 
     def decide(
-        self, customer_id: int, *, next_track_id: int = ..., campaign_id: str = ..., request_id: str = ...
+        self,
+        customer_id: int,
+        *,
+        next_track_id: int = ...,
+        campaign_id: str = ...,
+        request_id: str = ...,
+        device: Device = ...,
     ) -> Decision: ...
 
     def report(self, decision: Decision, outcome: Outcome, *, at_ms: int = ...) -> bool: ...

@@ -16,7 +16,6 @@ from bench.servers import Server
 from devstack.stack import Part
 
 NORMAL_SHARE: Final = 0.6
-OVERLOAD_SHARE: Final = 2.0
 NORMAL_AGAIN: Final = 1.5
 """Times the p99 before the overload; up to that, it is back to normal."""
 _WINDOW_MS: Final = 500
@@ -32,7 +31,7 @@ def measure(ground: Ground, front: str) -> list[Finding]:
         with ground.scene.service(front) as server:
             capacity = ground.capacity(server)
             report, busy = _under_load(ground, server, capacity, throttle=throttle)
-        findings += findings_of(front, report, capacity, busy, throttle=throttle)
+        findings += findings_of(front, report, capacity, ground.sizes.overload_share, busy, throttle=throttle)
     return findings
 
 
@@ -42,7 +41,7 @@ def _under_load(
     """The report, and the processors that were busy during the overload."""
     scene, sizes, pause = ground.scene, ground.sizes, threading.Event()
     seconds = (sizes.normal_seconds, sizes.overload_seconds, sizes.after_seconds)
-    rates = [share * capacity for share in (NORMAL_SHARE, OVERLOAD_SHARE, NORMAL_SHARE)]
+    rates = [share * capacity for share in (NORMAL_SHARE, sizes.overload_share, NORMAL_SHARE)]
     steps = ", then ".join(f"{rate:,.0f}/s for {length:g} s" for rate, length in zip(rates, seconds, strict=True))
     say(server.front, f"overload{', callers hold back' if throttle else ''}: {steps}")
     with ground.generator.open(server, rates, seconds, window_ms=_WINDOW_MS, throttle=throttle) as load:
@@ -57,12 +56,13 @@ def _under_load(
 
 
 def findings_of(
-    front: str, report: Report, capacity: float, busy: Mapping[str, float], *, throttle: bool
+    front: str, report: Report, capacity: float, share: float, busy: Mapping[str, float], *, throttle: bool
 ) -> list[Finding]:
-    """From the report of the three phases; `busy` are processors during the overload, by process."""
+    """From the report of the three phases, the second at `share` of `capacity`; `busy` are processors during it, by
+    process."""
     normal, overload, _ = report.phases
     recovery_seconds = report.seconds_until_normal(normal.seconds + overload.seconds, NORMAL_AGAIN * normal.p99_ms)
-    under = f"{front}, {OVERLOAD_SHARE:g} × capacity ({capacity:.0f}/s) for {overload.seconds:.0f} s, open loop"
+    under = f"{front}, {share:g} × capacity ({capacity:.0f}/s) for {overload.seconds:.0f} s, open loop"
     name_of_load = "throttled_overload" if throttle else "overload"
     if throttle:
         under += ", callers hold back while too many are refused"

@@ -14,6 +14,8 @@ class Sizes:
     """Closed loop, to find out what a front can do."""
     normal_seconds: float
     """Before an overload."""
+    overload_share: float
+    """Of the capacity that was found."""
     overload_seconds: float
     after_seconds: float
     """After an overload."""
@@ -110,6 +112,7 @@ FULL: Final = Sizes(
     customers=100_000,
     capacity_seconds=4,
     normal_seconds=8,
+    overload_share=2,
     overload_seconds=60,
     after_seconds=12,
     down_seconds=2,
@@ -127,6 +130,7 @@ QUICK: Final = Sizes(
     customers=100_000,
     capacity_seconds=2,
     normal_seconds=4,
+    overload_share=2,
     overload_seconds=20,
     after_seconds=6,
     down_seconds=1,
@@ -144,6 +148,7 @@ TINY: Final = Sizes(
     customers=1000,
     capacity_seconds=0.3,
     normal_seconds=0.3,
+    overload_share=8,  # too much, whatever a hiccup of 0.1 s made of the capacity
     overload_seconds=0.6,
     after_seconds=0.5,
     down_seconds=0.2,

@@ -1,6 +1,6 @@
 """What a player team imports: `DecisionClient`, or `AsyncDecisionClient` on asyncio."""
 
-from interlude.client.answers import Decision, Outcome
+from interlude.client.answers import Decision, Device, Outcome
 from interlude.client.async_decision_client import AsyncDecisionClient
 from interlude.client.connection import CHANNEL_OPTIONS, SERVICE_CONFIG
 from interlude.client.decision_client import DecisionClient
@@ -14,6 +14,7 @@ __all__ = [
     "CallObserver",
     "Decision",
     "DecisionClient",
+    "Device",
     "Hedging",
     "Outcome",
 ]

@@ -26,6 +26,14 @@ FAILURES: Final = (
 """Everything that means "could not be asked"."""
 
 
+class Device(IntEnum):
+    """What the listener plays on, numbered as on the wire."""
+
+    UNKNOWN = 0
+    MOBILE = 1
+    PC = 2
+
+
 class Outcome(IntEnum):
     """What happened to a shown offer, numbered as on the wire."""
 
@@ -60,10 +68,16 @@ def new_request_id() -> str:
     return uuid.uuid4().hex
 
 
-def to_question(request_id: str, customer_id: int, next_track_id: int, campaign_id: str) -> pb.DecideRequest:
+def to_question(
+    request_id: str, customer_id: int, next_track_id: int, campaign_id: str, device: Device
+) -> pb.DecideRequest:
     """The question on the wire. Raises ValueError or TypeError for what does not fit there."""
     return pb.DecideRequest(
-        request_id=request_id, customer_id=customer_id, next_track_id=next_track_id, campaign_id=campaign_id
+        request_id=request_id,
+        customer_id=customer_id,
+        next_track_id=next_track_id,
+        device=events_pb2.Device.Name(device.value),
+        campaign_id=campaign_id,
     )
 
 

@@ -12,6 +12,7 @@ from interlude.client.answers import (
     FAILURES,
     REPORT_DEADLINE_SECONDS,
     Decision,
+    Device,
     Outcome,
     new_request_id,
     not_asked,
@@ -69,14 +70,20 @@ class AsyncDecisionClient:
         return True
 
     async def decide(
-        self, customer_id: int, *, next_track_id: int = 0, campaign_id: str = "", request_id: str = ""
+        self,
+        customer_id: int,
+        *,
+        next_track_id: int = 0,
+        campaign_id: str = "",
+        request_id: str = "",
+        device: Device = Device.UNKNOWN,
     ) -> Decision:
         """Ask once, and return within the deadline. Give `request_id` to repeat a question; else each call is a new one."""
         request_id = request_id or new_request_id()
         with ObservedCall("Decide", self._observer) as call:
             try:
                 self._throttle.ask()
-                question = to_question(request_id, customer_id, next_track_id, campaign_id)
+                question = to_question(request_id, customer_id, next_track_id, campaign_id, device)
                 decision = to_decision(request_id, await self._ask(question, call))
             except (*FAILURES, asyncio.CancelledError) as error:
                 call.status = _status_of(error)
@@ -87,7 +94,10 @@ class AsyncDecisionClient:
         return decision
 
     async def report(self, decision: Decision, outcome: Outcome, *, at_ms: int = 0) -> bool:
-        """Tell what happened to a shown offer, at epoch ms `at_ms` (0: now). False when it could not be told: try again."""
+        """Tell what happened to a shown offer, at epoch ms `at_ms` (0: now); waits 2 s at most.
+
+        False when it was not taken. It may be told again, unless the observer heard INVALID_ARGUMENT; after 24 hours it never is.
+        """
         with ObservedCall("ReportOutcome", self._observer) as call:
             try:
                 report = to_report(decision, outcome, at_ms)

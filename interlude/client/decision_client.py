@@ -10,6 +10,7 @@ from interlude.client.answers import (
     FAILURES,
     REPORT_DEADLINE_SECONDS,
     Decision,
+    Device,
     Outcome,
     new_request_id,
     not_asked,
@@ -62,7 +63,13 @@ class DecisionClient:
         return True
 
     def decide(
-        self, customer_id: int, *, next_track_id: int = 0, campaign_id: str = "", request_id: str = ""
+        self,
+        customer_id: int,
+        *,
+        next_track_id: int = 0,
+        campaign_id: str = "",
+        request_id: str = "",
+        device: Device = Device.UNKNOWN,
     ) -> Decision:
         """Ask once, and return within the deadline. Give `request_id` to repeat a question; else each call is a new one.
 
@@ -72,7 +79,7 @@ class DecisionClient:
         with ObservedCall("Decide", self._observer) as call:
             try:
                 self._throttle.ask()
-                question = to_question(request_id, customer_id, next_track_id, campaign_id)
+                question = to_question(request_id, customer_id, next_track_id, campaign_id, device)
                 decision = to_decision(request_id, self._ask(question, call))
             except FAILURES as error:
                 call.status = status_of(error)
@@ -83,7 +90,10 @@ class DecisionClient:
         return decision
 
     def report(self, decision: Decision, outcome: Outcome, *, at_ms: int = 0) -> bool:
-        """Tell what happened to a shown offer, at epoch ms `at_ms` (0: now). False when it could not be told: try again."""
+        """Tell what happened to a shown offer, at epoch ms `at_ms` (0: now); waits 2 s at most.
+
+        False when it was not taken. It may be told again, unless the observer heard INVALID_ARGUMENT; after 24 hours it never is.
+        """
         with ObservedCall("ReportOutcome", self._observer) as call:
             try:
                 self._stub.ReportOutcome(to_report(decision, outcome, at_ms), timeout=REPORT_DEADLINE_SECONDS)

@@ -60,7 +60,8 @@ class DecisionServiceServicer:
     """Missing associated documentation comment in .proto file."""
 
     def Decide(self, request, context):
-        """Show the upgrade offer now? Safe to retry with the same request_id: the answer reserves at most one impression.
+        """Show the upgrade offer now? Safe to retry with the same request_id: the answer reserves at most one impression, and a repeated
+        "show" comes with a token again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -81,7 +82,8 @@ class DecisionServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ReportOutcome(self, request, context):
-        """What happened to a shown offer. Needs the token of the answer that showed it.
+        """What happened to a shown offer. Needs the token of the answer that showed it. INVALID_ARGUMENT: this report is never taken, drop
+        it. Everything else may be reported again: the same report counts once.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -63,9 +63,10 @@ def test_it_asks_shows_and_reports(player: Path, stack: Stack, tmp_path: Path) -
     with running(stack, tmp_path, settings=UNHURRIED) as scene:
         scene.redis.set(hot_key(4711), hot_features())
         arguments = ("-target", scene.target, "-customer", "4711", "-deadline", "20s")
-        first = _run(player, *arguments).splitlines()
-        assert first[0].startswith("show=true reason=REASON_SHOW model=")
-        assert first[1:] == ["reported=true"]
+        first, *reports = _run(player, *arguments, "-click").splitlines()
+        assert first.startswith("show=true reason=REASON_SHOW model=")
+        expected = [f"reported AD_EVENT_KIND_{kind}=true" for kind in ("CLICK", "IMPRESSION")]
+        assert sorted(reports) == expected
         assert _run(player, *arguments).startswith("show=false reason=REASON_MINIMUM_GAP")
         assert "InvalidArgument" in _run(player, "-target", scene.target, "-customer", "-1", "-deadline", "20s")
 

@@ -7,7 +7,7 @@ from typing import Any
 import grpc
 import pytest
 
-from interlude.client import AsyncDecisionClient, Decision, Hedging, Outcome
+from interlude.client import AsyncDecisionClient, Decision, Device, Hedging, Outcome
 from interlude.v1 import decision_pb2 as pb
 from tests.clients import KINDS, Client, connect_with
 from tests.unit.client.fakes import OFFER, Copy, FakeMethod, Refused, channel_of
@@ -36,9 +36,11 @@ def make(request: pytest.FixtureRequest) -> Iterator[Make]:
 
 def test_a_question_is_asked_once_and_has_the_deadline(make: Make) -> None:
     client, method = make(lambda *_: OFFER)
-    assert client.decide(7, next_track_id=8, campaign_id="c", request_id="r").show
+    assert client.decide(7, next_track_id=8, campaign_id="c", request_id="r", device=Device.MOBILE).show
     (copy,) = method.copies
-    assert copy.request == pb.DecideRequest(request_id="r", customer_id=7, next_track_id=8, campaign_id="c")
+    assert copy.request == pb.DecideRequest(
+        request_id="r", customer_id=7, next_track_id=8, device="DEVICE_MOBILE", campaign_id="c"
+    )
     assert copy.timeout_seconds == _DEADLINE_MS / 1000
 
 

@@ -31,7 +31,7 @@ def test_goodput_is_what_was_answered_in_time_of_what_could_be() -> None:
     windows = [WHOLE, WHOLE, slow, slow, slow, slow, replace(COUNTS, p99_ms=3.0)]
     of_load = report(windows, [normal, replace(flooded, held_back=24), normal])
     for throttle, name in ((False, "native_overload_"), (True, "native_throttled_overload_")):
-        findings = overload.findings_of("native", of_load, 300.0, {"service": 1.5}, throttle=throttle)
+        findings = overload.findings_of("native", of_load, 300.0, 2.0, {"service": 1.5}, throttle=throttle)
         assert _values(findings, name)["held_back_share"] == 0.1
     values = _values(findings, "native_throttled_overload_")
     assert values["goodput_share"] == 1.0
