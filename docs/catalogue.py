@@ -95,6 +95,8 @@ def _families(metrics: object) -> Iterator[MetricFamily]:
     for collector in vars(metrics).values():
         if isinstance(collector, _GROUPS):
             yield from _families(collector)
+        if getattr(collector, "_labelvalues", ()):
+            continue  # one series of a family, kept at hand
         if isinstance(collector, MetricWrapperBase | FrontMetrics | ReconciliationMetric | SampleRatioMetric):
             for described in collector.describe():
                 # A wrapper knows its labels itself, a collector of our own gives families that do.

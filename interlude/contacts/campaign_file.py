@@ -94,15 +94,21 @@ class CampaignFile:
         self._on_loaded = on_loaded
         self._on_refused = on_refused
         self._check = check
-        self._seen = _read(path) if path else b""
+        content = _read(path) if path else b""
+        self._seen: bytes | None = content
         self._refused: tuple[str, ...] = ()
-        self._current = parse_campaigns(self._seen, path, check) if path else _checked(DEFAULT_CAMPAIGNS, check)
+        self._current = parse_campaigns(content, path, check) if path else _checked(DEFAULT_CAMPAIGNS, check)
         self._load(self._current)
 
     @property
     def current(self) -> Campaigns:
         """The campaigns that hold now. Read once per batch: the next batch may see others."""
         return self._current
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether what the file holds now is not what holds: whoever starts with it does not start."""
+        return bool(self._refused)
 
     def watch(self, stop: threading.Event, poll_seconds: float) -> None:
         """Refresh until `stop`; for a thread of its own."""
@@ -114,7 +120,7 @@ class CampaignFile:
         if not self._path:
             return
         try:
-            content = _read(self._path)
+            content = self._read()
             if content == self._seen:
                 return
             self._seen = content
@@ -125,6 +131,13 @@ class CampaignFile:
         self._refused = ()
         if campaigns.version != self._current.version:
             self._load(campaigns)
+
+    def _read(self) -> bytes:
+        try:
+            return _read(self._path)
+        except InvalidCampaigns:
+            self._seen = None  # the same content after an absence is news again: it is there
+            raise
 
     def _load(self, campaigns: Campaigns) -> None:
         campaigns.find("")  # builds its index here rather than in a decision

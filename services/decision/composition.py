@@ -96,6 +96,7 @@ def compose(settings: DecisionSettings, metrics: DecisionMetrics) -> DecisionPar
         on_loaded=lambda loaded: _campaigns_loaded(loaded, recording.journal, metrics),
         on_refused=lambda _problems: metrics.campaigns.refused(),
     )
+    metrics.campaigns.file_refused.set_function(lambda: campaigns.is_refused)
     tokens = TokenIssuer(base64.b64decode(settings.token_key.get_secret_value()))
     outcomes = OutcomeTaker(ReportedOutcomes(connections), recording.journal, metrics.outcomes)
     handler = DecisionHandler(engine, campaigns, tokens, recording.decision_log, outcomes, metrics, now_ms=now_ms)

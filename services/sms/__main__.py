@@ -171,12 +171,14 @@ def _now_ms() -> int:
 def follow_campaigns(settings: SmsSettings, metrics: SmsMetrics) -> CampaignFile:
     """The campaigns, each with a text that fits one message part. Raises `InvalidCampaigns` with every problem."""
     results = metrics.campaign_documents
-    return CampaignFile(
+    campaigns = CampaignFile(
         settings.campaign_file,
         on_loaded=lambda _: results.labels("loaded").inc(),
         on_refused=lambda _: results.labels("refused").inc(),
         check=long_texts,
     )
+    metrics.campaign_file_refused.set_function(lambda: campaigns.is_refused)
+    return campaigns
 
 
 def await_parts(settings: SmsSettings, gateway: Gateway, health: Health, stop: threading.Event) -> None:

@@ -73,6 +73,12 @@ class SmsMetrics:
             ["result"],
             registry=self.registry,
         )
+        self.campaign_file_refused = Gauge(
+            "interlude_sms_campaign_file_refused",
+            "1 while the campaign document in the file has a mistake and the one before serves on. When it is 1: a service "
+            "that starts now does not start; the log names every problem.",
+            registry=self.registry,
+        )
         self.budget_units = Counter(
             "interlude_sms_budget_units_total",
             "Units of a campaign's budget, by campaign and flow: leased (from Redis), taken (for a message), given_back (nothing "

@@ -45,6 +45,12 @@ class CampaignMetrics:
             "Campaign documents that were not taken. Any: the old one serves on; the log names every problem of the new.",
             registry=registry,
         )
+        self.file_refused = Gauge(
+            "interlude_decision_campaign_file_refused",
+            "1 while the campaign document in the file has a mistake and the one before serves on. When it is 1: pods that "
+            "start now do not start; the log names every problem.",
+            registry=registry,
+        )
         self._info = Gauge(
             "interlude_decision_campaigns_info", "1 for the version that serves.", ["version"], registry=registry
         )

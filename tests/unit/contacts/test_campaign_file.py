@@ -172,9 +172,11 @@ def test_a_wrong_document_is_refused_once_and_the_one_before_serves_on(followed:
     followed.file.refresh()
     assert followed.file.current is before
     assert [len(problems) for problems in followed.refused] == [1]
+    assert followed.file.is_refused
     followed.write("second")
     followed.file.refresh()
     assert followed.serving == "second"
+    assert not followed.file.is_refused
 
 
 def test_a_document_that_is_put_back_is_neither_loaded_nor_lost(followed: Followed) -> None:
@@ -184,6 +186,7 @@ def test_a_document_that_is_put_back_is_neither_loaded_nor_lost(followed: Follow
     followed.file.refresh()
     assert followed.serving == "first"
     assert followed.loaded == ["first"]
+    assert not followed.file.is_refused
     followed.write("Not Valid")
     followed.file.refresh()
     assert len(followed.refused) == 2
@@ -200,6 +203,10 @@ def test_a_file_that_goes_away_is_told_once_and_may_come_back(followed: Followed
     followed.file.refresh()
     followed.file.refresh()
     assert len(followed.refused) == 1
+    assert followed.file.is_refused
+    followed.write("first")
+    followed.file.refresh()
+    assert not followed.file.is_refused
     followed.write("second")
     followed.file.refresh()
     assert followed.serving == "second"

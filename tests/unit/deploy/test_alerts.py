@@ -16,6 +16,7 @@ from tests.unit.deploy.queried import faults
 PROMTOOL: Final = shutil.which("promtool")
 CASES: Final = Path(__file__).with_name("alert_cases.yaml")
 _RUNBOOKS = Path("docs/runbooks")
+_PAGES = sorted((REPOSITORY / _RUNBOOKS).glob("*.md"))
 _FILES = sorted((REPOSITORY / "deploy/alerts").glob("*.yaml"))
 _GROUPS = [group for file in _FILES for group in yaml.safe_load(file.read_text(encoding="utf-8"))["groups"]]
 _RULES: list[dict[str, Any]] = [rule for group in _GROUPS for rule in group["rules"]]
@@ -37,7 +38,7 @@ def test_every_alert_says_what_is_the_matter_and_leads_to_its_runbook(rule: dict
 
 
 def test_no_runbook_is_left_without_its_alert() -> None:
-    pages = {path.stem for path in (REPOSITORY / _RUNBOOKS).glob("*.md")}
+    pages = {path.stem for path in (REPOSITORY / _RUNBOOKS).glob("*.md")} - {"README"}
     assert pages == {rule["alert"] for rule in _RULES}
 
 
@@ -59,11 +60,27 @@ def test_the_cases_are_about_alerts_that_exist() -> None:
     assert named <= {rule["alert"] for rule in _RULES}
 
 
-@pytest.mark.parametrize(
-    "name", ["DeadLetterLimitReached", "EnricherAbsent", "EnricherStalled", "EventsUnaccounted", "SmsAbsent"]
-)
-def test_commands_of_a_runbook_name_their_namespace(name: str) -> None:
-    runbook = (REPOSITORY / _RUNBOOKS / f"{name}.md").read_text(encoding="utf-8")
-    commands = re.findall(r"kubectl [^\n`]+", runbook)
-    assert commands
-    assert [command for command in commands if not command.startswith("kubectl -n interlude ")] == []
+@pytest.mark.parametrize("page", _PAGES, ids=lambda page: page.stem)
+def test_commands_of_a_runbook_name_their_namespace(page: Path) -> None:
+    commands = re.findall(r"kubectl [^\n`]+", page.read_text(encoding="utf-8"))
+    elsewhere = ("kubectl -n interlude ", "kubectl patch --local ")
+    assert [command for command in commands if not command.startswith(elsewhere)] == []
+
+
+@pytest.mark.parametrize("page", _PAGES, ids=lambda page: page.stem)
+def test_links_between_runbooks_lead_somewhere(page: Path) -> None:
+    for target, anchor in re.findall(r"\]\((?!http)([^)#\s]*)(?:#([^)]*))?\)", page.read_text(encoding="utf-8")):
+        linked = page.parent / target if target else page
+        assert linked.exists(), target
+        headings = re.findall(r"^#+ (.*)$", linked.read_text(encoding="utf-8"), re.MULTILINE) if anchor else []
+        assert not anchor or anchor in [_anchor(heading) for heading in headings], (target, anchor)
+
+
+def _anchor(heading: str) -> str:
+    return re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-")
+
+
+@pytest.mark.parametrize("rule", _RULES, ids=lambda rule: str(rule["alert"]))
+def test_whoever_is_woken_is_told_when_it_is_over(rule: dict[str, Any]) -> None:
+    runbook = (REPOSITORY / _RUNBOOKS / f"{rule['alert']}.md").read_text(encoding="utf-8")
+    assert rule["labels"]["severity"] != "page" or "\n## It is over when\n" in runbook
