@@ -18,7 +18,7 @@ def test_every_scenario_finds_what_it_is_for() -> None:
     assert all(values[name] == 0 for name in values if name.endswith("_internal")), values
     assert values["overload_refused_share"] + values["overload_late_share"] > 0
     assert values["overload_held_back_share"] == 0
-    assert values["throttled_overload_goodput_share"] > 0
+    assert values["throttled_overload_held_back_share"] > 0
     assert values["redis_before_kill_in_time_share"] > 0
     assert values["redis_stop_degraded_share"] > 0.5
     assert values["identity_foreign"] == values["identity_broken"] == 0

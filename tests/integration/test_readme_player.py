@@ -35,4 +35,4 @@ def test_it_asks_shows_and_reports(stack: Stack, tmp_path: Path) -> None:
             timeout=60,
         )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("True SHOW "), done.stdout
+    assert done.stdout.startswith("42 True SHOW "), done.stdout
