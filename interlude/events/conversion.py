@@ -20,6 +20,7 @@ from interlude.v1 import events_pb2 as pb
 
 _LISTENS: Final = Stream.LISTENS
 _AD_EVENTS: Final = Stream.AD_EVENTS
+_CUSTOMERS: Final = Stream.CUSTOMERS
 _MOBILE: Final = pb.DEVICE_MOBILE
 
 Headers = list[tuple[str, bytes | str | None]] | dict[str, bytes | str | None] | None
@@ -31,7 +32,7 @@ def read_event(
     """The customer and the event of one Kafka record, every field checked. Raises `InvalidEvent`."""
     if value is None:
         value = b""
-        if stream is Stream.CUSTOMERS:
+        if stream is _CUSTOMERS:
             return customer_id_of(key), ProfileDeleted()
     content_type = content_type_of(headers)
     if stream is _LISTENS:
@@ -44,6 +45,8 @@ def read_event(
         check_ad_event(ad_event, now_ms)
         check_key(key, ad_event.customer_id)
         return ad_event.customer_id, to_ad_event(ad_event)
+    if stream is not _CUSTOMERS:
+        raise NotImplementedError(f"nothing here reads {stream.name}")
     customer = parse(pb.Customer, value, content_type)
     check_customer(customer, now_ms)
     check_key(key, customer.customer_id)

@@ -1,11 +1,11 @@
-"""Names of the Kafka topics, and which of them are about one customer."""
+"""Names of the Kafka topics, which of them are compacted, and how all of them are partitioned."""
 
 from enum import StrEnum
 from typing import Final
 
 
 class Topic(StrEnum):
-    """A topic of DESIGN's table; the value is its name in Kafka."""
+    """The value is the topic's name in Kafka; proto/interlude/v1/events.proto says what is in it."""
 
     LISTENS = "listens"
     AD_EVENTS = "ad-events"

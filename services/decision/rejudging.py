@@ -5,17 +5,13 @@ with the same campaign the answer is the same. Answers that would have come befo
 have made or spared, are not in it.
 """
 
-from typing import Final
-
 from interlude.contacts.budget import BudgetState
 from interlude.contacts.campaign import Campaign
 from interlude.features.schema import SCHEMA_VERSION
 from interlude.v1 import decision_pb2 as pb
 from services.decision.answers import Question, facts_of, read_listener
-from services.decision.policy import Facts, Reason, Rung, decide
+from services.decision.policy import UNREAD, Facts, Reason, Rung, decide
 from services.decision.replay import CannotReplay, reason_after_reservation
-
-_UNREAD: Final = frozenset({Rung.NO_FEATURES, Rung.NO_TIME})
 
 
 def judge_under(campaign: Campaign, logged: pb.DecisionLogged) -> Reason:
@@ -25,7 +21,7 @@ def judge_under(campaign: Campaign, logged: pb.DecisionLogged) -> Reason:
 
 def _facts(campaign: Campaign, logged: pb.DecisionLogged) -> Facts:
     rung = Rung(logged.response.rung)
-    if rung in _UNREAD:
+    if rung in UNREAD:
         return Facts(campaign, logged.decided_at_ms, rung)
     if logged.schema_version != SCHEMA_VERSION:
         raise CannotReplay(f"schema {logged.schema_version}, this version has {SCHEMA_VERSION}")

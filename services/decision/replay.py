@@ -17,7 +17,7 @@ from interlude.features.schema import SCHEMA_VERSION
 from interlude.v1 import decision_pb2 as pb
 from services.decision.answers import Answer, Question, ReservationState, as_asked, facts_of, read_listener
 from services.decision.champion import Serving
-from services.decision.policy import CERTAIN, SHOWN, Facts, Reason, Rung, decide
+from services.decision.policy import CERTAIN, SHOWN, UNREAD, Facts, Reason, Rung, decide
 from services.decision.requests import to_question
 from services.decision.responses import to_response
 
@@ -27,7 +27,6 @@ CampaignsOf = Callable[[str], Campaigns]
 ServingOf = Callable[[str], Serving]
 """The model of a version, from the store. Raises `LookupError`."""
 
-_UNREAD: Final = frozenset({Rung.NO_FEATURES, Rung.NO_TIME})
 _BY_CAPS: Final = frozenset({Reason.FREQUENCY_CAP, Reason.MINIMUM_GAP, Reason.LISTENING_HOUR})
 """What a reservation may have been refused for."""
 
@@ -97,7 +96,7 @@ def reason_after_reservation(reason: Reason, logged: pb.DecisionLogged) -> Reaso
 
 def _facts(logged: pb.DecisionLogged, question: Question, serving_of: ServingOf) -> Facts:
     rung = Rung(logged.response.rung)
-    if rung in _UNREAD:
+    if rung in UNREAD:
         return Facts(question.campaign, logged.decided_at_ms, rung)
     version = logged.response.model_version
     serving = serving_of(version) if version else None

@@ -1,7 +1,7 @@
 """Spark's estimators, and what they fit as numbers."""
 
 from enum import StrEnum
-from typing import Final
+from typing import Final, assert_never
 
 import numpy as np
 from pyspark.ml.classification import (
@@ -72,10 +72,15 @@ def fit_spark(
 def _estimator(
     algorithm: Algorithm, regularisation: float, iterations: int
 ) -> LogisticRegression | LinearSVC | GBTClassifier:
-    if algorithm is Algorithm.BOOSTED:
-        return GBTClassifier(maxIter=iterations, maxDepth=TREE_DEPTH, stepSize=STEP_SIZE, seed=TREE_SEED)
-    kind = LogisticRegression if algorithm is Algorithm.LOGISTIC else LinearSVC
-    return kind(regParam=regularisation, maxIter=iterations, standardization=True)
+    match algorithm:
+        case Algorithm.BOOSTED:
+            return GBTClassifier(maxIter=iterations, maxDepth=TREE_DEPTH, stepSize=STEP_SIZE, seed=TREE_SEED)
+        case Algorithm.LOGISTIC:
+            return LogisticRegression(regParam=regularisation, maxIter=iterations, standardization=True)
+        case Algorithm.SVM:
+            return LinearSVC(regParam=regularisation, maxIter=iterations, standardization=True)
+        case _:
+            assert_never(algorithm)
 
 
 def to_predictor(model: SparkModel) -> Predictor:

@@ -9,7 +9,7 @@ from services.decision.policy.changes import Change, Way, apply
 from services.decision.policy.deciding import CERTAIN, Verdict, decide
 from services.decision.policy.facts import Facts
 from services.decision.policy.nearest import nearest_yes
-from services.decision.policy.reasons import SHOWN, Reason, Rung
+from services.decision.policy.reasons import SHOWN, UNREAD, Reason, Rung
 from services.decision.policy.rule import Rule
 from services.decision.policy.rules import RULES
 
@@ -17,6 +17,7 @@ __all__ = [
     "CERTAIN",
     "RULES",
     "SHOWN",
+    "UNREAD",
     "Change",
     "Facts",
     "Reason",
