@@ -155,9 +155,10 @@ def _stay(screen: Screen, system: System) -> None:
         try:
             cleanup.enter_context(announced(system))
             screen.show(f"Addresses: {ENDPOINTS}, where the command line looks.")
+            screen.show("Staying up until Ctrl-C or `make down`.")
         except AlreadyRunning:
             screen.show("What `make up` started runs too: the command line asks that, unless told these addresses.")
-        screen.show("Staying up until Ctrl-C or `make down`.")
+            screen.show("Staying up until Ctrl-C.")
         while True:
             time.sleep(1)
 

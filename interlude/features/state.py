@@ -15,7 +15,8 @@ from typing import Final, NamedTuple
 class Stream(IntEnum):
     """The topics whose events are taken into a state; the value is the place of its position in `ListenerState.offsets`.
 
-    `SMS_EVENTS` has a place and is read by nobody yet: a state is laid out for it, and another member changes that layout (`codec.py`).
+    `SMS_EVENTS` has a place and is read by nobody yet: a state is laid out for it. Another member changes that layout
+    (`codec.py`).
     """
 
     LISTENS = 0

@@ -106,6 +106,12 @@ def test_a_tombstone_where_nothing_can_be_deleted_is_refused(stream: Stream) -> 
         read_event(stream, b"42", None, None, NOW_MS)
 
 
+def test_a_stream_that_goes_into_no_state_is_not_taken_for_another() -> None:
+    customer = pb.Customer(customer_id=42, updated_at_ms=NOW_MS)
+    with pytest.raises(ValueError, match="SMS_EVENTS"):
+        read_event(Stream.SMS_EVENTS, b"42", customer.SerializeToString(), None, NOW_MS)
+
+
 @pytest.mark.parametrize("stream", READ_STREAMS)
 def test_an_empty_value_is_no_tombstone(stream: Stream) -> None:
     with pytest.raises(InvalidEvent, match=r"^validate: "):
